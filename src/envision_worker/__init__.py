@@ -1,0 +1,1 @@
+"""Carries tickets between Ensono and a company's own service desk."""
