@@ -1,0 +1,1 @@
+"""Simulated peers, written from their documentation; they import nothing of the code that they meet."""

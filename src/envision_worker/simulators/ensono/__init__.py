@@ -1,0 +1,1 @@
+"""A simulated Envision Connect: the FIFO queue and the tickets API."""

@@ -1,0 +1,1 @@
+"""A simulated ManageEngine ServiceDesk Plus, API v3."""
