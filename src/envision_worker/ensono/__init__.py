@@ -1,0 +1,1 @@
+"""The provider: its queue, its tickets API and its messages."""
