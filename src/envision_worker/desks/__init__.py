@@ -1,0 +1,1 @@
+"""Service desks: one contract, one folder for each product."""
