@@ -1,0 +1,1 @@
+"""The durable store: every message received, every effect, links, approvals, dead letters."""

@@ -1,0 +1,261 @@
+"""The ledger in one SQLite file."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import override
+
+from envision_worker.ledger.database import Committed, Database, LockFile, ThreadedDatabase, connect, connect_read_only
+from envision_worker.ledger.ledger import Approvals, Effects, Ledger, Links
+from envision_worker.ledger.records import ApprovalRecord, Backlog, Effect, EffectOutcome, LedgerUnavailable, Link
+from envision_worker.ledger.rows import APPROVAL, EFFECT, LINK, approval, approval_row, effect, link, link_row
+from envision_worker.ledger.sqlite_messages import SqliteMessages
+from envision_worker.vocabulary import DeskKind, DeskTicketId, EnsonoTicketNumber, MessageId
+
+
+class SqliteEffects(Effects):
+    """See `ledger.ledger.Effects`."""
+
+    def __init__(self, database: Database) -> None:
+        self._run = database.run
+
+    @override
+    async def find(self, ticket: EnsonoTicketNumber, key: str) -> Effect | None:
+        sql = f"SELECT {EFFECT} FROM effects WHERE ticket = ? AND key = ?"
+        row = await self._run(lambda db: db.execute(sql, (ticket, key)).fetchone())
+        return effect(row) if row else None
+
+    @override
+    async def answers(self, ticket: EnsonoTicketNumber, prefix: str) -> list[Mapping[str, Any]]:
+        sql = """SELECT answer FROM effects WHERE ticket = ? AND outcome = 'done' AND substr(key, 1, length(?)) = ?
+                 ORDER BY id"""
+        values = (ticket, prefix, prefix)
+        return await self._run(lambda db: [json.loads(row[0]) for row in db.execute(sql, values)])
+
+    @override
+    async def intend(
+        self,
+        ticket: EnsonoTicketNumber,
+        message_id: MessageId,
+        key: str,
+        *,
+        peer: str,
+        what: str,
+        known: Mapping[str, Any],
+        at: float,
+    ) -> int:
+        sql = """INSERT INTO effects (ticket, message_id, key, peer, what, known, intent) VALUES (?, ?, ?, ?, ?, ?, ?)
+                 ON CONFLICT (ticket, key) DO UPDATE SET message_id = excluded.message_id, what = excluded.what,
+                    known = excluded.known, intent = excluded.intent, outcome = NULL, answer = '{}', finished = NULL,
+                    attempts = attempts + 1
+                 RETURNING id"""
+        values = (ticket, message_id, key, peer, what, json.dumps(known), at)
+        return await self._run(lambda db: int(db.execute(sql, values).fetchall()[0][0]))
+
+    @override
+    async def finish(self, effect_id: int, outcome: EffectOutcome, answer: Mapping[str, Any], *, at: float) -> None:
+        sql = "UPDATE effects SET outcome = ?, answer = ?, finished = ? WHERE id = ?"
+        values = (outcome.value, json.dumps(answer), at, effect_id)
+        await self._run(lambda db: db.execute(sql, values).close())
+
+    @override
+    async def unknown(self) -> list[tuple[EnsonoTicketNumber, str]]:
+        sql = "SELECT DISTINCT ticket, peer FROM effects WHERE outcome IS NULL"
+        return await self._run(lambda db: [(EnsonoTicketNumber(row[0]), row[1]) for row in db.execute(sql)])
+
+
+class SqliteLinks(Links):
+    """See `ledger.ledger.Links`."""
+
+    def __init__(self, database: Database) -> None:
+        self._run = database.run
+
+    @override
+    async def current(self, ticket: EnsonoTicketNumber) -> Link | None:
+        sql = f"SELECT {LINK} FROM links WHERE ticket = ? ORDER BY generation DESC LIMIT 1"
+        row = await self._run(lambda db: db.execute(sql, (ticket,)).fetchone())
+        return link(row) if row else None
+
+    @override
+    async def save(self, value: Link) -> None:
+        places = ", ".join("?" * len(LINK.split(",")))
+        sql = f"INSERT OR REPLACE INTO links ({LINK}) VALUES ({places})"
+        await self._run(lambda db: db.execute(sql, link_row(value)).close())
+
+    @override
+    async def of_desk_ticket(self, kind: DeskKind, desk_id: DeskTicketId) -> Link | None:
+        sql = f"""SELECT {LINK} FROM links AS l WHERE kind = ? AND desk_id = ?
+                  AND generation = (SELECT max(generation) FROM links WHERE ticket = l.ticket) LIMIT 1"""
+        row = await self._run(lambda db: db.execute(sql, (kind.value, desk_id)).fetchone())
+        return link(row) if row else None
+
+
+class SqliteApprovals(Approvals):
+    """See `ledger.ledger.Approvals`."""
+
+    def __init__(self, database: Database) -> None:
+        self._run = database.run
+
+    @override
+    async def get(self, approval_id: str) -> ApprovalRecord | None:
+        found = await self._select("WHERE approval_id = ?", approval_id)
+        return found[0] if found else None
+
+    @override
+    async def save(self, *records: ApprovalRecord) -> None:
+        places = ", ".join("?" * len(APPROVAL.split(",")))
+        sql = f"INSERT OR REPLACE INTO approvals ({APPROVAL}) VALUES ({places})"
+        rows = [approval_row(record) for record in records]
+        await self._run(lambda db: db.executemany(sql, rows).close())
+
+    @override
+    async def of_ticket(self, ticket: EnsonoTicketNumber) -> list[ApprovalRecord]:
+        return await self._select("WHERE ticket = ? ORDER BY requested, approval_id", ticket)
+
+    @override
+    async def waiting(self) -> list[ApprovalRecord]:
+        return await self._select("WHERE status = 'waiting' ORDER BY requested, approval_id")
+
+    @override
+    async def unsent(self) -> list[ApprovalRecord]:
+        return await self._select(
+            "WHERE status IN ('approved','rejected') AND sent IS NULL ORDER BY decided, approval_id"
+        )
+
+    @override
+    async def all(self) -> list[ApprovalRecord]:
+        return await self._select("ORDER BY requested DESC, approval_id")
+
+    async def _select(self, tail: str, *values: str) -> list[ApprovalRecord]:
+        sql = f"SELECT {APPROVAL} FROM approvals {tail}"
+        return await self._run(lambda db: [approval(row) for row in db.execute(sql, values)])
+
+
+class SqliteLedger(Ledger):
+    """See `ledger.ledger.Ledger`. Make one with `open_ledger`."""
+
+    def __init__(self, path: str, database: Database, lock: LockFile | None = None) -> None:
+        self._path = path
+        self._database = database
+        self._lock = lock
+        self.messages = SqliteMessages(database)
+        self.effects = SqliteEffects(database)
+        self.links = SqliteLinks(database)
+        self.approvals = SqliteApprovals(database)
+
+    @override
+    async def recall(self, name: str) -> str | None:
+        sql = "SELECT value FROM remembered WHERE name = ?"
+        row = await self._database.run(lambda db: db.execute(sql, (name,)).fetchone())
+        return str(row[0]) if row else None
+
+    @override
+    async def remember(self, name: str, value: str) -> None:
+        sql = "INSERT OR REPLACE INTO remembered VALUES (?, ?)"
+        await self._database.run(lambda db: db.execute(sql, (name, value)).close())
+
+    @override
+    async def backlog(self) -> Backlog:
+        return await self._database.run(backlog)
+
+    @override
+    async def counts(self) -> dict[str, int]:
+        return await self._database.run(lambda db: dict(db.execute("SELECT state, messages FROM counts")))
+
+    @override
+    async def prune(self, *, settled_before: float, limit: int) -> int:
+        return await self._database.run(lambda db: _prune(db, settled_before, limit))
+
+    @override
+    async def size_bytes(self) -> int:
+        return await self._database.run(lambda _: size_of(self._path))
+
+    @override
+    async def close(self) -> None:
+        await self._database.close()
+        if self._lock:
+            self._lock.release()
+
+
+def open_ledger(path: str, *, committed: Committed, clock: Callable[[], float]) -> SqliteLedger:
+    """Lock, open, upgrade, and count one unclean end for whatever the last process left in hand.
+
+    Raises:
+        LedgerUnavailable: it can't be opened, or another process holds it.
+    """
+    lock = LockFile(path)
+    lock.acquire()
+    try:
+        connection = connect(path)
+        count_unclean_ends(connection)
+    except LedgerUnavailable:
+        lock.release()
+        raise
+    return SqliteLedger(path, ThreadedDatabase(connection, committed, clock), lock)
+
+
+def count_unclean_ends(connection: sqlite3.Connection) -> None:
+    """What is marked in hand when a process starts was in hand when the last one ended without a word."""
+    try:
+        connection.execute("UPDATE messages SET in_hand = 0, unclean_ends = unclean_ends + 1 WHERE in_hand = 1")
+    except sqlite3.Error as exc:
+        raise LedgerUnavailable(str(exc)) from exc
+
+
+def backlog(db: sqlite3.Connection) -> Backlog:
+    """See `ledger.ledger.Ledger.backlog`; also for a read-only connection."""
+    count, average, oldest, receives = db.execute(
+        """SELECT count(*), avg(sent_ms) / 1000.0, min(sent_ms) / 1000.0, coalesce(max(receive_count), 0)
+           FROM messages WHERE acknowledged IS NULL AND gone IS NULL"""
+    ).fetchone()
+    dead, blocked = db.execute(
+        "SELECT count(*), count(DISTINCT ticket) FROM messages WHERE state = 'dead_letter'"
+    ).fetchone()
+    waiting, oldest_approval = db.execute(
+        "SELECT count(*), min(requested) FROM approvals WHERE status = 'waiting'"
+    ).fetchone()
+    (unapplied,) = db.execute(
+        "SELECT min(sent_ms) / 1000.0 FROM messages WHERE state IN ('waiting','retry_later','dead_letter')"
+    ).fetchone()
+    return Backlog(count, average, oldest, receives, dead, blocked, waiting, oldest_approval, unapplied)
+
+
+def size_of(path: str) -> int:
+    """Bytes on disk, the write-ahead log included."""
+    files = (Path(path), Path(f"{path}-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
+def back_up(path: str, target: str) -> None:
+    """A consistent copy by SQLite's own backup, also while a daemon writes; a half-written one never carries the target's name.
+
+    Raises:
+        LedgerUnavailable: the ledger can't be read or the target can't be written.
+    """
+    part = Path(f"{target}.part")
+    source = connect_read_only(path)
+    try:
+        part.unlink(missing_ok=True)
+        copy = sqlite3.connect(part)
+        try:
+            source.backup(copy)
+        finally:
+            copy.close()
+        part.replace(target)
+    except (sqlite3.Error, OSError) as exc:
+        part.unlink(missing_ok=True)
+        raise LedgerUnavailable(f"{target}: {exc}") from exc
+    finally:
+        source.close()
+
+
+def _prune(db: sqlite3.Connection, settled_before: float, limit: int) -> int:
+    sql = """SELECT message_id FROM messages WHERE settled IS NOT NULL AND settled < ?
+             AND state IN ('applied','out_of_scope','discarded') ORDER BY settled LIMIT ?"""
+    ids = [(row[0],) for row in db.execute(sql, (settled_before, limit))]
+    for table in ("receives", "events", "effects", "messages"):
+        db.executemany(f"DELETE FROM {table} WHERE message_id = ?", ids)
+    return len(ids)
