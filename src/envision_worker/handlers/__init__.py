@@ -1,0 +1,1 @@
+"""What each transaction type does on the desk."""

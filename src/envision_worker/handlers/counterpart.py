@@ -1,0 +1,246 @@
+"""The counterpart: which desk ticket stands for an Ensono ticket, found or made (contract, section 6)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from envision_worker.config.mapping import fold
+from envision_worker.desks.desk import DeskRef, DeskTicket, Fields, Life
+from envision_worker.ensono.messages import Redraft, ReturnEnsonoNum, Transaction
+from envision_worker.errors import Refused, RefusedFor
+from envision_worker.handlers import texts
+from envision_worker.handlers.effects import ENSONO
+from envision_worker.handlers.values import ENDED, is_status, mapped, open_status
+from envision_worker.handlers.work import Counterpart, Work
+from envision_worker.handlers.writing import creating, set_fields
+from envision_worker.ledger.records import Link
+from envision_worker.vocabulary import DeskKind, DeskTicketId
+
+GONE_STATES = frozenset({"new", "cancelled"})
+"""Change states after which the desk change is cancelled."""
+LIVING_STATES = frozenset({"assess", "authorize", "scheduled"})
+"""Change states that open a new change where the last one was cancelled or redrafted."""
+RETURN_AGAIN_AFTER_S = 60.0
+_MAX_MERGES = 10
+
+
+async def counterpart(work: Work) -> Counterpart | None:
+    """The desk ticket to work on: the one there is, else a new one, else None where this transaction may not make one.
+
+    A new one's number has gone to Ensono when this returns.
+    """
+    link = await work.peers.ledger.links.current(work.transaction.ticket)
+    found = await (_follow(work, link) if link else _adopt(work))
+    if found is None or _is_over(work.transaction, found):
+        if not may_create(work.transaction):
+            work.adopted = found is not None and found.link.adopted
+            return found
+        last = found.link if found else link
+        found = await make(work, last.generation + 1 if last else 1)
+        await work.peers.ledger.links.save(found.link)
+    work.adopted = found.link.adopted
+    return await return_number(work, await _completed(work, found))
+
+
+def may_create(transaction: Transaction) -> bool:
+    """Never for ReturnEnsonoNum, nor for Redraft and the states New and Cancelled."""
+    if isinstance(transaction, ReturnEnsonoNum | Redraft):
+        return False
+    return not is_status(transaction.fields.state, *GONE_STATES)
+
+
+def _is_over(transaction: Transaction, found: Counterpart) -> bool:
+    """A change that was cancelled or redrafted, while Ensono's lives again: whatever the transaction, it needs a new one."""
+    if found.ticket.ref.kind is not DeskKind.CHANGE or not is_status(transaction.fields.state, *LIVING_STATES):
+        return False
+    return found.ticket.life is Life.CANCELLED or found.link.state in GONE_STATES
+
+
+# --- finding ---------------------------------------------------------------------------------------------------------
+
+
+async def _follow(work: Work, link: Link) -> Counterpart | None:
+    """The linked ticket as it stands now; its parent where it was merged; None where it is deleted or in the trash."""
+    ticket = await read(work, DeskRef(link.kind, link.desk_id))
+    if ticket is None or ticket.trashed:
+        return None
+    if ticket.ref.id == link.desk_id:
+        return Counterpart(link, ticket)
+    merged = replace(link, desk_id=ticket.ref.id, number=ticket.number, adopted=True, returned=None)
+    await work.peers.ledger.links.save(merged)
+    return Counterpart(merged, ticket)
+
+
+async def read(work: Work, ref: DeskRef) -> DeskTicket | None:
+    """A desk ticket, or the one that it was merged into; None where it is gone."""
+    for _ in range(_MAX_MERGES):
+        try:
+            return await work.peers.desk.read(ref)
+        except Refused as exc:
+            if exc.why is RefusedFor.MERGED and exc.merged_into:
+                ref = DeskRef(ref.kind, DeskTicketId(exc.merged_into))
+            elif exc.why is RefusedFor.NOT_FOUND:
+                return None
+            else:
+                raise
+    return None
+
+
+async def _adopt(work: Work) -> Counterpart | None:
+    """Where the ledger knows none: what the desk shows under Ensono's number, or under ours that the message names."""
+    created = await work.effects.answer(_create_key(1))
+    if created:  # made, but the process ended before the link was kept
+        ref = DeskRef(work.kind, DeskTicketId(created["id"]))
+        ticket = await read(work, ref)
+        return await _linked(work, ticket, adopted=False) if ticket and not ticket.trashed else None
+    ticket = _chosen(await _candidates(work))
+    if ticket is None:
+        return None
+    if not ticket.ensono_number:
+        await set_fields(work, ticket.ref, Fields(ensono_number=work.transaction.ticket), key=f"number:{ticket.ref.id}")
+    return await _linked(work, ticket, adopted=True)
+
+
+async def _linked(work: Work, ticket: DeskTicket, *, adopted: bool) -> Counterpart:
+    link = Link(
+        ticket=work.transaction.ticket,
+        generation=1,
+        kind=work.kind,
+        desk_id=ticket.ref.id,
+        number=ticket.number,
+        created=work.now(),
+        created_by=work.transaction.message_id,
+        adopted=adopted,
+    )
+    await work.peers.ledger.links.save(link)
+    return Counterpart(link, ticket)
+
+
+async def _candidates(work: Work) -> list[DeskTicket]:
+    """Each hit read by id: lists may lag, and searches have been seen to widen."""
+    transaction = work.transaction
+    ids = list(await work.peers.desk.find(work.kind, transaction.ticket))
+    if transaction.client_ticket_number:
+        named = await work.peers.desk.locate(work.kind, transaction.client_ticket_number)
+        ids += [named] if named and named not in ids else []
+    work.bearing = frozenset(map(str, ids))
+    tickets = [await read(work, DeskRef(work.kind, desk_id)) for desk_id in ids]
+    bearing = ("", transaction.ticket)
+    return [ticket for ticket in tickets if ticket and not ticket.trashed and ticket.ensono_number in bearing]
+
+
+def _chosen(candidates: Sequence[DeskTicket]) -> DeskTicket | None:
+    """The newest that is not cancelled; else the newest: whether that is over is decided afterwards."""
+    living = [ticket for ticket in candidates if ticket.life is not Life.CANCELLED]
+    return max(living or candidates, key=_age, default=None)
+
+
+def _age(ticket: DeskTicket) -> tuple[float, int]:
+    created = ticket.created.timestamp() if ticket.created else 0.0
+    return created, int(ticket.ref.id) if ticket.ref.id.isdigit() else 0
+
+
+# --- making ----------------------------------------------------------------------------------------------------------
+
+
+def _create_key(generation: int) -> str:
+    return f"create:{generation}"
+
+
+async def make(work: Work, generation: int) -> Counterpart:
+    """A new counterpart from what the transaction carries. The caller keeps its link, as the last step of what it replaces."""
+    transaction, settings = work.transaction, work.peers.settings
+    given = mapped(work, transaction.fields)
+    wanted = replace(
+        given.fields,
+        title=transaction.fields.short_description or f"Ensono {transaction.ticket}",
+        requester=_requester(work),
+        ensono_number=transaction.ticket,
+        extra=settings.create.get(transaction.ticket_type, {}),
+    )
+    wanted = replace(wanted, **_standing(work))
+    remarks = [f"No mapping for {line}" for line in given.unmapped]
+
+    def describe(dropped: Sequence[str]) -> str:
+        told = remarks + [f"Not accepted by the desk: {line}" for line in dropped]
+        return texts.description(transaction, settings.zone, told)
+
+    if work.bearing is None:
+        work.bearing = frozenset(map(str, await work.peers.desk.find(work.kind, transaction.ticket)))
+    ticket = await creating(work, wanted, describe, key=_create_key(generation), known=work.bearing)
+    link = Link(
+        ticket=transaction.ticket,
+        generation=generation,
+        kind=work.kind,
+        desk_id=ticket.ref.id,
+        number=ticket.number,
+        created=work.now(),
+        created_by=transaction.message_id,
+        complete=transaction.fields.short_description is not None,
+        state=_state_reached(work),
+    )
+    return Counterpart(link, ticket)
+
+
+def _requester(work: Work) -> dict[str, str]:
+    email = work.transaction.fields.contact_email
+    return {"email_id": email} if email else dict(work.peers.settings.default_requester)
+
+
+def _standing(work: Work) -> dict[str, Any]:
+    """Status, or stage and status, with which it comes into being. Resolved, closed and cancelled have steps of their own."""
+    fields = work.transaction.fields
+    if work.kind is DeskKind.REQUEST:
+        status = None if is_status(fields.status, *ENDED) else open_status(work, fields)
+        return {"status": status} if status else {}
+    steps = work.peers.settings.mapping.steps(fields.state) if fields.state else ()
+    first = steps[0] if steps else None
+    named = {"stage": first.stage, "status": first.status} if first else {}
+    return {name: value for name, value in named.items() if value}
+
+
+def _state_reached(work: Work) -> str:
+    """The change state that creating reached; empty where the mapping has further steps to go."""
+    state = work.transaction.fields.state
+    return fold(state) if state and len(work.peers.settings.mapping.steps(state)) <= 1 else ""
+
+
+async def _completed(work: Work, found: Counterpart) -> Counterpart:
+    """A ticket made from a message without title gets it from the first that has one."""
+    fields = work.transaction.fields
+    if found.link.complete or fields.short_description is None:
+        return found
+    given = mapped(work, fields)
+    text = texts.description(work.transaction, work.peers.settings.zone)
+    wanted = replace(given.fields, title=fields.short_description, description=text)
+    await set_fields(work, found.ticket.ref, wanted, key=f"complete:{found.link.generation}")
+    link = replace(found.link, complete=True)
+    await work.peers.ledger.links.save(link)
+    return Counterpart(link, found.ticket)
+
+
+# --- telling Ensono --------------------------------------------------------------------------------------------------
+
+
+async def return_number(work: Work, found: Counterpart) -> Counterpart:
+    """`returnptn` after a create, and again where a later message shows that Ensono still does not know the number."""
+    link, transaction = found.link, work.transaction
+    if work.turn.number_returned or not _wants_number(link, transaction):
+        return found
+    work.turn.number_returned = True
+    await work.effects.set(
+        f"returnptn:{link.generation}:{link.number}:{transaction.message_id}",
+        f"return number {link.number}",
+        lambda: work.peers.ensono.return_ptn(transaction.ticket, transaction.ticket_type, link.number),
+        peer=ENSONO,
+    )
+    returned = replace(link, returned=work.now())
+    await work.peers.ledger.links.save(returned)
+    return Counterpart(returned, found.ticket)
+
+
+def _wants_number(link: Link, transaction: Transaction) -> bool:
+    unknown = not transaction.reference_available or transaction.client_ticket_number is None
+    if link.returned is None:
+        return not link.adopted or unknown or transaction.client_ticket_number != link.number
+    return unknown and transaction.sent.timestamp() > link.returned + RETURN_AGAIN_AFTER_S

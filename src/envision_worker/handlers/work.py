@@ -1,0 +1,116 @@
+"""What a handler has in hand for one transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from envision_worker.clock import Clock
+from envision_worker.config.mapping import MappingSettings
+from envision_worker.config.sections import ApprovalsSettings, Reopen
+from envision_worker.desks.desk import Desk, DeskTicket, LocalFile
+from envision_worker.ensono.connect import EnvisionConnect
+from envision_worker.ensono.messages import Attachment, Transaction
+from envision_worker.handlers.effects import Effects
+from envision_worker.ledger.ledger import Ledger
+from envision_worker.ledger.records import Link
+from envision_worker.telemetry.facts import Facts
+from envision_worker.vocabulary import DeskKind, TicketType, desk_kind
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerSettings:
+    """What of the configuration decides how transactions are applied.
+
+    Attributes:
+        create: `[desk.create.*]` by ticket type. default_requester: as the desk wants it.
+        born: when the ledger was made, epoch seconds: what was sent before may have been applied by one that was lost.
+    """
+
+    mapping: MappingSettings
+    reopen: Reopen
+    approvals: ApprovalsSettings
+    create: Mapping[TicketType, Mapping[str, Any]]
+    default_requester: Mapping[str, Any]
+    zone: ZoneInfo
+    by_priority: bool
+    born: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotFetched:
+    """A file that can't be had for good, and why, for people."""
+
+    why: str
+
+
+class Files(Protocol):
+    """The bytes of attachments, fetched when their message was first seen."""
+
+    async def of(self, attachment: Attachment) -> LocalFile | NotFetched:
+        """The file on our disk. Raises `Unreachable` where it may still come."""
+        ...
+
+    async def done_with(self, attachment: Attachment) -> None:
+        """It is on the desk; its bytes may go."""
+        ...
+
+
+@dataclass(slots=True)
+class Turn:
+    """What is remembered of a ticket during one read."""
+
+    number_returned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """Whom and what every handler works with; the same for all transactions."""
+
+    desk: Desk
+    ensono: EnvisionConnect
+    ledger: Ledger
+    files: Files
+    clock: Clock
+    facts: Facts
+    settings: HandlerSettings
+
+
+@dataclass(slots=True)
+class Work:
+    """One transaction, the peers, and its effects."""
+
+    transaction: Transaction
+    peers: Peers
+    effects: Effects
+    turn: Turn = field(default_factory=Turn)
+    bearing: frozenset[str] | None = None
+    """Ids on the desk that bear the ticket's number, where they were looked for."""
+    adopted: bool = False
+    """Whether the counterpart was found on the desk, not made by this ledger."""
+
+    @property
+    def kind(self) -> DeskKind:
+        """What the counterpart is on the desk."""
+        return desk_kind(self.transaction.ticket_type)
+
+    @property
+    def may_be_repeated(self) -> bool:
+        """Whether a ledger that was lost may have applied this transaction already, on a counterpart that this one only found."""
+        return self.adopted and self.transaction.sent.timestamp() < self.peers.settings.born + CLOCKS_APART_S
+
+    def now(self) -> float:
+        """The wall clock, epoch seconds."""
+        return self.peers.clock.now().timestamp()
+
+
+CLOCKS_APART_S = 3600.0
+"""How far Ensono's clock and ours may be apart where they are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counterpart:
+    """The desk ticket that stands for the transaction's ticket: how the ledger knows it, and how it stood on the desk just now."""
+
+    link: Link
+    ticket: DeskTicket
