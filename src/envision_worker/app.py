@@ -1,0 +1,334 @@
+"""The worker, put together: the one module that names what works with what. Nothing here listens to the outside or ends the process."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from envision_worker.clock import Clock
+from envision_worker.config.model import Config
+from envision_worker.desks.desk import Desk
+from envision_worker.ensono.connect import EnvisionConnect
+from envision_worker.ensono.downloads import Downloader
+from envision_worker.ensono.spool import spool_size
+from envision_worker.handlers.effects import DESK, ENSONO, Unsettled
+from envision_worker.handlers.ticket_locks import TicketLocks
+from envision_worker.handlers.work import HandlerSettings, Peers
+from envision_worker.intake.calls import Calls
+from envision_worker.intake.consumer import Consumer
+from envision_worker.intake.delivery import Deliveries, Rules
+from envision_worker.intake.files import SpooledFiles
+from envision_worker.intake.gate import Gate
+from envision_worker.intake.housekeeping import Housekeeping
+from envision_worker.intake.lanes import Lanes
+from envision_worker.intake.trial import Trials
+from envision_worker.intake.watermarks import Watermarks
+from envision_worker.ledger.ledger import Ledger
+from envision_worker.ledger.records import LedgerUnavailable
+from envision_worker.relay.approvals import ApprovalRelay
+from envision_worker.telemetry.facts import Facts
+from envision_worker.telemetry.gauges import Gauges
+from envision_worker.vocabulary import TicketType
+
+BORN = "born"
+PAUSED = "paused"
+DAY_S = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the worker is made of: opened by the caller, closed by the caller."""
+
+    config: Config
+    ledger: Ledger
+    desk: Desk
+    connect: EnvisionConnect
+    downloader: Downloader
+    calls: Calls
+    clock: Clock
+    facts: Facts
+    rng: random.Random
+
+
+class Worker:
+    """The worker. Make one with `assemble`; `run` it until `stop`; or ask it to do single things without running it."""
+
+    def __init__(
+        self, parts: Parts, *, born: float, paused: bool, unsettled: Unsettled, watermarks: Watermarks
+    ) -> None:
+        config, clock, facts, ledger = parts.config, parts.clock, parts.facts, parts.ledger
+        self.parts = parts
+        self.paused = paused
+        self.lost: asyncio.Future[LedgerUnavailable] = asyncio.get_running_loop().create_future()
+        """Done where the ledger can't be used any more: nothing can go on without it."""
+        self.watermarks = watermarks
+        self.tickets = TicketLocks()
+        self.files = SpooledFiles(parts.downloader, config.attachments.spool_dir, clock, facts)
+        self.desk_gate = self._gate("desk", parts.desk.probe)
+        self.ensono_gate = self._gate("ensono", parts.connect.probe)
+        parts.calls.tell(DESK, self.desk_gate.heard)
+        parts.calls.tell(ENSONO, self.ensono_gate.heard)
+        settings = _handler_settings(config, born=born)
+        peers = Peers(parts.desk, parts.connect, ledger, self.files, clock, facts, settings)
+        deliveries = Deliveries(peers, unsettled, Rules(config.scope, config.queue.max_receives))
+        self.lanes = Lanes(
+            deliveries,
+            parts.connect,
+            ledger,
+            clock,
+            facts,
+            side_by_side=config.worker.parallel_tickets,
+            gates_open=self._gates_cleared,
+            ledger_lost=self.ledger_lost,
+            tickets=self.tickets,
+        )
+        self.consumer = Consumer(
+            parts.connect,
+            ledger,
+            self.lanes,
+            self.files,
+            watermarks,
+            clock,
+            facts,
+            config.queue,
+            may_read=self.may_work,
+            outage_s=self._outage_s,
+            rng=parts.rng,
+        )
+        self.lanes.on_acknowledged = self.consumer.counts.forget
+        self.desk_gate.on_open = self.ensono_gate.on_open = self.consumer.wake
+        self.trials = Trials(ledger, self.lanes, unsettled)
+        self.relay = ApprovalRelay(
+            parts.desk,
+            parts.connect,
+            ledger,
+            self.tickets,
+            unsettled,
+            clock,
+            facts,
+            config.approvals,
+            settings.zone,
+            desk_open=lambda: self.desk_gate.is_open,
+            ensono_open=lambda: self.ensono_gate.is_open,
+        )
+        self.housekeeping = Housekeeping(
+            ledger,
+            self.lanes,
+            self.files,
+            watermarks,
+            clock,
+            facts,
+            config.queue,
+            may_work=self.may_work,
+            keep_applied_s=config.state.keep_applied_days * DAY_S,
+        )
+        self._hint = asyncio.Event()
+        self._loops: list[asyncio.Task[None]] = []
+
+    # --- running -----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Do everything until `stop`; returns when the reading has ended."""
+        config = self.parts.config
+        await self.housekeeping.tidy_spool()
+        self._loops = [
+            asyncio.create_task(self.desk_gate.watch(self.trials), name="desk gate"),
+            asyncio.create_task(self.ensono_gate.watch(self.trials), name="ensono gate"),
+            asyncio.create_task(self._every(config.queue.poll_interval_s, self._keep_house), name="housekeeping"),
+            asyncio.create_task(self._relay_on(config.approvals.poll_interval_s), name="approvals"),
+        ]
+        reading = asyncio.create_task(self._read_on(), name="consumer")
+        self.lost.add_done_callback(lambda _: self.consumer.stop())
+        await reading
+
+    async def stop(self, grace_s: float) -> bool:
+        """No further read; let what runs end within the grace, cut off the rest (P8). Returns whether all ended."""
+        self.consumer.stop()
+        ended = await self.lanes.stop(grace_s)
+        for task in self._loops:
+            task.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await self.files.close()
+        if not self.lost.done():
+            await self.parts.ledger.messages.put_down()
+        return ended
+
+    def ledger_lost(self, error: LedgerUnavailable) -> None:
+        """The ledger failed: nothing may be done that it can't keep."""
+        if not self.lost.done():
+            self.lost.set_result(error)
+
+    async def _read_on(self) -> None:
+        """The reading must not end by a bug: it is told, and goes on after a pause."""
+        while not self.consumer.stopping:
+            try:
+                await self.consumer.run()
+            except LedgerUnavailable as exc:
+                self.ledger_lost(exc)
+                return
+            except Exception as exc:  # noqa: BLE001 - see above
+                self.parts.facts.unforeseen(message_id=None, ticket=None, exc=exc)
+                await self.parts.clock.sleep(self.parts.config.queue.poll_interval_s)
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await self._guarded(work)
+            await self.parts.clock.sleep(seconds)
+
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
+        """One round's bug must not end the rounds."""
+        try:
+            await work()
+        except LedgerUnavailable as exc:
+            self.ledger_lost(exc)
+        except Exception as exc:  # noqa: BLE001 - see above
+            self.parts.facts.unforeseen(message_id=None, ticket=None, exc=exc)
+
+    async def _keep_house(self) -> None:
+        await self.housekeeping.round()
+        await self.show_gauges()
+
+    async def _relay_on(self, seconds: float) -> None:
+        """Look at the approvals every so often, and at once when the desk's hook says that something was decided."""
+        while True:
+            self._hint.clear()
+            await self._guarded(self._relay_round)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._hint.wait()
+
+    def look_at_approvals(self) -> None:
+        """A hint from outside; polling stays what counts."""
+        self._hint.set()
+
+    async def _relay_round(self) -> None:
+        if not self.paused:
+            await self.relay.round()
+
+    # --- reading or not ----------------------------------------------------------------------------------------------
+
+    def may_work(self) -> bool:
+        """Whether the queue may be read for work now."""
+        return not self.paused and self.desk_gate.is_open and self.ensono_gate.is_open
+
+    async def _gates_cleared(self) -> bool:
+        """The same, once a probe that is under way has ended."""
+        return await self.desk_gate.cleared() and await self.ensono_gate.cleared() and not self.paused
+
+    def _outage_s(self) -> float:
+        """How long a gate has been closed; 0 while an operator wants no reading."""
+        return 0.0 if self.paused else max(self.desk_gate.closed_for(), self.ensono_gate.closed_for())
+
+    async def pause(self, *, paused: bool) -> None:
+        """Stop or start reading; survives a restart."""
+        self.paused = paused
+        await self.parts.ledger.remember(PAUSED, "yes" if paused else "")
+        if paused:
+            self.parts.facts.gate_closed(gate="operator", reason="paused", detail="an operator paused the worker")
+        else:
+            self.parts.facts.gate_opened("operator", 0.0)
+        self.consumer.wake()
+
+    def _gate(self, name: Literal["desk", "ensono"], probe: Callable[[], Awaitable[None]]) -> Gate:
+        config, parts = self.parts.config, self.parts
+        return Gate(
+            name,
+            probe,
+            parts.clock,
+            parts.facts,
+            retry_s=config.queue.poll_interval_s,
+            key_retry_s=config.desk.key_probe_interval_s,
+        )
+
+    # --- showing -----------------------------------------------------------------------------------------------------
+
+    def answering(self) -> Mapping[str, bool]:
+        """Who answered last time; a peer that was never called yet counts as answering."""
+        return {
+            "ensono": self.ensono_gate.up is not False,
+            "desk": self.desk_gate.up is not False,
+            "state": not self.lost.done(),
+        }
+
+    async def refresh_gauges(self) -> None:
+        """The same for whoever looks from outside: never fails."""
+        await self._guarded(self.show_gauges)
+
+    async def show_gauges(self) -> None:
+        """Bring the gauges up to date."""
+        self.parts.facts.set_gauges(await self.gauges())
+
+    async def gauges(self) -> Gauges:
+        """What stands at the moment."""
+        parts, config = self.parts, self.parts.config
+        backlog = await parts.ledger.backlog()
+        now = parts.clock.now().timestamp()
+        expiry = self.files.first_expiry()
+        left = config.queue.max_receives - backlog.receive_count_max
+        return Gauges(
+            unacknowledged=backlog.unacknowledged,
+            average_age_s=_age(backlog.average_sent, now),
+            oldest_age_s=_age(backlog.oldest_sent, now),
+            receive_count_max=backlog.receive_count_max,
+            receives_left_min=left if backlog.unacknowledged else None,
+            dead_letters=backlog.dead_letters,
+            blocked_tickets=backlog.blocked_tickets,
+            approvals_waiting=backlog.approvals_waiting,
+            approvals_oldest_age_s=_age(backlog.approvals_oldest, now),
+            desk_up=self.desk_gate.up,
+            ensono_up=self.ensono_gate.up,
+            gate_open=self.desk_gate.is_open and self.ensono_gate.is_open and not self.paused,
+            paused=self.paused,
+            last_drained=self.watermarks.drained,
+            watermark=self.watermarks.watermark,
+            last_read=self.consumer.last_read,
+            last_success=self.lanes.last_success,
+            ledger_bytes=await parts.ledger.size_bytes(),
+            spool_bytes=spool_size(config.attachments.spool_dir),
+            spool_limit_bytes=config.attachments.max_spool_bytes,
+            clock_skew_s=None,
+            attachment_link_expires=expiry.timestamp() if expiry else None,
+        )
+
+
+async def assemble(parts: Parts) -> Worker:
+    """Put the worker together and let it remember what the ledger knows. Raises `LedgerUnavailable`."""
+    ledger, config = parts.ledger, parts.config
+    born = await ledger.recall(BORN)
+    if born is None:
+        born = repr(parts.clock.now().timestamp())
+        await ledger.remember(BORN, born)
+    settle_s = {DESK: config.desk.settle_s, ENSONO: config.ensono.resend_after_s}
+    unsettled = Unsettled(parts.clock, settle_s, await ledger.effects.unknown())
+    return Worker(
+        parts,
+        born=float(born),
+        paused=bool(await ledger.recall(PAUSED)),
+        unsettled=unsettled,
+        watermarks=await Watermarks.recalled(ledger),
+    )
+
+
+def _handler_settings(config: Config, *, born: float) -> HandlerSettings:
+    create = config.desk.create
+    return HandlerSettings(
+        mapping=config.mapping,
+        reopen=config.policy.reopen,
+        approvals=config.approvals,
+        create={
+            TicketType.INCIDENT: create.incident,
+            TicketType.REQUEST: create.request,
+            TicketType.CHANGE: create.change,
+        },
+        default_requester={str(key): value for key, value in config.desk.default_requester.items()},
+        zone=ZoneInfo(config.desk.time_zone),
+        by_priority=config.desk.priority_from == "priority",
+        born=born,
+    )
+
+
+def _age(sent: float | None, now: float) -> float:
+    return max(now - sent, 0.0) if sent is not None else 0.0

@@ -1,0 +1,1 @@
+"""Provider to desk: read the queue, keep order, apply, acknowledge."""

@@ -1,0 +1,106 @@
+"""What has to be done now and then: dead letters tried again, messages that left the queue noticed, old ones forgotten."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from envision_worker.clock import Clock
+from envision_worker.ensono.settings import QueueSettings
+from envision_worker.intake.files import SpooledFiles
+from envision_worker.intake.lanes import Lanes
+from envision_worker.intake.watermarks import Watermarks
+from envision_worker.ledger.ledger import Ledger
+from envision_worker.ledger.records import Kept, State
+from envision_worker.outcome import DeadLetterReason
+from envision_worker.telemetry.facts import Facts
+from envision_worker.vocabulary import TransactionType
+
+WARN_BEFORE_S = 24 * 3600.0
+PRUNE_AT_ONCE = 200
+_DUE_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Housekeeping:
+    """One round does everything that is due.
+
+    Attributes:
+        may_work: whether messages may be begun now.
+        keep_applied_s: how long settled messages are kept, in seconds; never shorter than Ensono's retention.
+    """
+
+    ledger: Ledger
+    lanes: Lanes
+    files: SpooledFiles
+    watermarks: Watermarks
+    clock: Clock
+    facts: Facts
+    queue: QueueSettings
+    may_work: Callable[[], bool]
+    keep_applied_s: float
+
+    async def round(self) -> None:
+        """Do what is due. Raises `LedgerUnavailable`."""
+        now = self.clock.now().timestamp()
+        await self._notice_gone(now)
+        if self.may_work():
+            await self._retry_dead_letters(now)
+        await self._prune(now)
+        self._warn_of_retention(now)
+
+    async def tidy_spool(self) -> None:
+        """Remove bytes that belong to no message any more; once, at the start."""
+        undone = await self.ledger.messages.unsettled(TransactionType.ATTACHMENT)
+        self.files.keep_only(undone)
+
+    async def _notice_gone(self, now: float) -> None:
+        """Messages that can't come again: Ensono has moved them to its failure queue, or deleted them."""
+        used_up = await self.ledger.messages.used_up(
+            max_receives=self.queue.max_receives,
+            received_before=now - 2 * self.queue.visibility_timeout_s,
+            sent_before=now - self.queue.retention_s,
+        )
+        await self.ledger.messages.gone([kept.message_id for kept in used_up], at=now)
+        for kept in used_up:
+            if not kept.state.settled and not kept.held:
+                await self._keep_as_dead_letter(kept, now)
+
+    async def _keep_as_dead_letter(self, kept: Kept, now: float) -> None:
+        """The first of its ticket becomes a dead letter, due at once; what waits behind one goes on waiting."""
+        async with self.lanes.tickets.holding(kept.ticket):
+            undone = await self.ledger.messages.undone(kept.ticket)
+            if not undone or undone[0].message_id != kept.message_id:
+                return
+            first = undone[0]
+            expired = first.sent_ms / 1000 < now - self.queue.retention_s
+            used_up = DeadLetterReason.RETENTION_USED_UP if expired else DeadLetterReason.RECEIVES_USED_UP
+            new = first.state is not State.DEAD_LETTER
+            reason = used_up.value if new else first.reason
+            detail = f"no longer in Ensono's queue; last: {first.detail}" if new and first.detail else first.detail
+            await self.ledger.messages.settle(
+                first.message_id, State.DEAD_LETTER, at=now, reason=reason, detail=detail, next_attempt=now
+            )
+        if new:
+            self.facts.dead_letter_kept(
+                message_id=kept.message_id, ticket=kept.ticket, reason=used_up, detail="no longer in Ensono's queue"
+            )
+
+    async def _retry_dead_letters(self, now: float) -> None:
+        for kept in await self.ledger.messages.due(now, limit=_DUE_AT_ONCE):
+            if not self.may_work():
+                return
+            if not self.lanes.tickets.held(kept.ticket):
+                await self.lanes.run_copies(kept.ticket)
+
+    async def _prune(self, now: float) -> None:
+        """In small pieces, so that the lanes never wait long for the ledger."""
+        keep_s = max(self.keep_applied_s, self.queue.retention_s)
+        while await self.ledger.prune(settled_before=now - keep_s, limit=PRUNE_AT_ONCE) == PRUNE_AT_ONCE:
+            await self.clock.sleep(0)
+
+    def _warn_of_retention(self, now: float) -> None:
+        """Of what was never received nothing is known but since when (contract, P4)."""
+        if self.watermarks.watermark is None:
+            return
+        left_s = self.watermarks.watermark + self.queue.retention_s - now
+        if left_s < WARN_BEFORE_S:
+            self.facts.retention_warning(left_s / 3600)

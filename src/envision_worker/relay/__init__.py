@@ -1,0 +1,1 @@
+"""Desk to provider: decisions on approvals."""
