@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import random
+import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -159,6 +161,7 @@ class Worker:
     def ledger_lost(self, error: LedgerUnavailable) -> None:
         """The ledger failed: nothing may be done that it can't keep."""
         if not self.lost.done():
+            self.parts.facts.ledger_failed(str(error))
             self.lost.set_result(error)
 
     async def _read_on(self) -> None:
@@ -289,7 +292,8 @@ class Worker:
             ledger_bytes=await parts.ledger.size_bytes(),
             spool_bytes=spool_size(config.attachments.spool_dir),
             spool_limit_bytes=config.attachments.max_spool_bytes,
-            clock_skew_s=None,
+            clock_skew_s=parts.connect.clock_skew_s,
+            disk_free_bytes=_disk_free(config.state.path.parent),
             attachment_link_expires=expiry.timestamp() if expiry else None,
         )
 
@@ -328,6 +332,14 @@ def _handler_settings(config: Config, *, born: float) -> HandlerSettings:
         by_priority=config.desk.priority_from == "priority",
         born=born,
     )
+
+
+def _disk_free(folder: Path) -> int | None:
+    """Free space there, None where it can't be told."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
 
 
 def _age(sent: float | None, now: float) -> float:

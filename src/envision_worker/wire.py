@@ -105,6 +105,14 @@ def retry_after(headers: Mapping[str, str], clock: Clock) -> float | None:
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
 
 
+def clock_skew(headers: Mapping[str, str], clock: Clock) -> float | None:
+    """Our clock minus the `Date` of an answer, in seconds (which a Date has no fractions of); None without a readable one."""
+    try:
+        return (clock.now() - parsedate_to_datetime(headers.get("date", ""))).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
 class Wire:
     """Sends to one peer and sorts what goes wrong by what to do about it.
 

@@ -81,13 +81,17 @@ async def test_gauges_are_brought_up_to_date_before_they_are_shown(
 async def test_a_ledger_that_hangs_does_not_hide_the_metrics(
     worker: Worker, metrics: Metrics, http: aiohttp.ClientSession
 ) -> None:
+    async def refresh() -> None:
+        await asyncio.Event().wait()
+
     server = TelemetryServer(
         host="127.0.0.1",
         port=0,
         metrics=metrics,
         pulse=Pulse(lambda: 0.0, 0.0),
         answering=dict,
-        refresh=asyncio.Event().wait,
+        refresh=refresh,
+        refresh_within_s=0.01,
     )
     async with http.get(f"http://127.0.0.1:{await server.start()}/metrics") as answer:
         assert answer.status == 200

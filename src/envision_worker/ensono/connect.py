@@ -21,7 +21,7 @@ from envision_worker.ensono.calls import (
 from envision_worker.ensono.settings import EnsonoSettings, Environment
 from envision_worker.errors import KeyRefused, Malformed, Refused, RefusedFor, Throttled, Unreachable, Unsure
 from envision_worker.vocabulary import EnsonoTicketNumber, PartnerTicketNumber, ReceiptHandle, TicketType
-from envision_worker.wire import Wire
+from envision_worker.wire import Wire, clock_skew
 
 IMPOSSIBLE_HANDLE = ReceiptHandle("envision-worker-asks-whether-address-and-key-are-right")
 """No receipt handle of SQS looks like this; deleting it can delete nothing."""
@@ -47,6 +47,8 @@ class EnvisionConnect:
     """One client stack in one environment. No call but `delete` tries again by itself."""
 
     def __init__(self, settings: EnsonoSettings, wire: Wire) -> None:
+        self.clock_skew_s: float | None = None
+        """Our clock minus the Date of Ensono's last answer, in seconds; None before the first."""
         self._settings = settings
         self._wire = wire
 
@@ -215,6 +217,8 @@ class EnvisionConnect:
 
     async def _send(self, operation: str, request: httpx.Request, *, writes: bool) -> AnswerReader:
         response = await self._wire.send(operation, request, writes=writes)
+        skew_s = clock_skew(response.headers, self._wire.clock)
+        self.clock_skew_s = self.clock_skew_s if skew_s is None else skew_s
         return AnswerReader(operation, response, writes, self._wire.clock)
 
 

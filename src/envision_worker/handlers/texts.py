@@ -127,7 +127,7 @@ def remark(title: str, said: Iterable[str], mark: str) -> str:
 
 def marked(body: str, mark: str) -> str:
     """A note's HTML with the mark by which it is found again (contract, section 6)."""
-    return f"{body}<div>Ensono ref {mark}</div>"
+    return f"{body}<br>Ensono ref {mark}"
 
 
 def mark_of(note_id: str) -> str:

@@ -17,7 +17,7 @@ from envision_worker.telemetry.metrics import Metrics
 
 HOOK_BODY_AT_MOST_BYTES = 64 * 1024
 _HOOK_BODY_WITHIN_S = 10.0
-_REFRESH_WITHIN_S = 3.0  # a scrape gives up after ten seconds, and then the worker would count as absent
+REFRESH_WITHIN_S = 3.0  # a scrape gives up after ten seconds, and then the worker would count as absent
 _CLOSE_WITHIN_S = 1.0
 
 
@@ -80,6 +80,7 @@ class TelemetryServer:
         answering: Callable[[], Mapping[str, bool]],
         hook: Hook | None = None,
         refresh: Callable[[], Awaitable[None]] | None = None,
+        refresh_within_s: float = REFRESH_WITHIN_S,
     ) -> None:
         self._host = host
         self._port = port
@@ -88,6 +89,7 @@ class TelemetryServer:
         self._answering = answering
         self._hook = hook
         self._refresh = refresh
+        self._refresh_within_s = refresh_within_s
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> int:
@@ -128,7 +130,7 @@ class TelemetryServer:
     async def _show_metrics(self, request: web.Request) -> web.Response:
         if self._refresh is not None:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_REFRESH_WITHIN_S):
+                async with asyncio.timeout(self._refresh_within_s):
                     await self._refresh()
         body, content_type = self._metrics.exposition(request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type})

@@ -19,7 +19,6 @@ from envision_worker.errors import KeyRefused, Malformed, PeerError, Refused, Re
 from envision_worker.wire import without_query
 
 PEER = "desk"
-DEFAULT_RETRY_AFTER_S = 60.0
 MAX_RETRY_AFTER_S = 3600.0
 CLOSING = frozenset({"close_request", "close_change", "cancel_change"})
 """Operations for which "is closed" means that it is done; for any other it means that the ticket takes no change."""
@@ -92,13 +91,13 @@ def judge(operation: str, response: httpx.Response, *, writes: bool) -> Json:
     return body
 
 
-def retry_after(response: httpx.Response) -> float:
-    """Seconds to wait as the answer's Retry-After tells them; a minute where it tells none, never more than an hour."""
+def retry_after(response: httpx.Response) -> float | None:
+    """Seconds to wait as the answer's Retry-After tells them, never more than an hour; None where it tells none."""
     try:
         seconds = float(response.headers.get("retry-after", ""))
     except ValueError:
-        return DEFAULT_RETRY_AFTER_S
-    return min(seconds, MAX_RETRY_AFTER_S) if math.isfinite(seconds) and seconds >= 0 else DEFAULT_RETRY_AFTER_S
+        return None
+    return min(seconds, MAX_RETRY_AFTER_S) if math.isfinite(seconds) and seconds >= 0 else None
 
 
 def _is_throttled(response: httpx.Response) -> bool:

@@ -184,4 +184,5 @@ def _life(told: Any) -> float:
 
 def _wait(response: httpx.Response) -> float:
     """As long as told, else the whole window that Zoho blocks for."""
-    return retry_after(response) if "retry-after" in response.headers else WINDOW_S
+    told = retry_after(response)
+    return WINDOW_S if told is None else told
