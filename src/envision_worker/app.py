@@ -3,10 +3,8 @@
 import asyncio
 import contextlib
 import random
-import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -15,15 +13,16 @@ from envision_worker.config.model import Config
 from envision_worker.desks.desk import Desk
 from envision_worker.ensono.connect import EnvisionConnect
 from envision_worker.ensono.downloads import Downloader
-from envision_worker.ensono.spool import spool_size
+from envision_worker.gauging import GaugeBoard
 from envision_worker.handlers.effects import DESK, ENSONO, Unsettled
 from envision_worker.handlers.ticket_locks import TicketLocks
 from envision_worker.handlers.work import HandlerSettings, Peers
 from envision_worker.intake.calls import Calls
-from envision_worker.intake.consumer import Consumer
+from envision_worker.intake.consumer import Consumer, recalled_saves
 from envision_worker.intake.delivery import Deliveries, Rules
 from envision_worker.intake.files import SpooledFiles
 from envision_worker.intake.gate import Gate
+from envision_worker.intake.gates import Gates
 from envision_worker.intake.housekeeping import Housekeeping
 from envision_worker.intake.lanes import Lanes
 from envision_worker.intake.trial import Trials
@@ -59,18 +58,25 @@ class Worker:
     """The worker. Make one with `assemble`; `run` it until `stop`; or ask it to do single things without running it."""
 
     def __init__(
-        self, parts: Parts, *, born: float, paused: bool, unsettled: Unsettled, watermarks: Watermarks
+        self,
+        parts: Parts,
+        *,
+        born: float,
+        paused: bool,
+        unsettled: Unsettled,
+        watermarks: Watermarks,
+        saves: int,
     ) -> None:
         config, clock, facts, ledger = parts.config, parts.clock, parts.facts, parts.ledger
         self.parts = parts
-        self.paused = paused
         self.lost: asyncio.Future[LedgerUnavailable] = asyncio.get_running_loop().create_future()
         """Done where the ledger can't be used any more: nothing can go on without it."""
         self.watermarks = watermarks
         self.tickets = TicketLocks()
         self.files = SpooledFiles(parts.downloader, config.attachments.spool_dir, clock, facts)
         self.desk_gate = self._gate("desk", parts.desk.probe)
-        self.ensono_gate = self._gate("ensono", parts.connect.probe)
+        self.ensono_gate = self._gate("ensono", self._probe_ensono)
+        self.gates = Gates(self.desk_gate, self.ensono_gate, paused=paused)
         parts.calls.tell(DESK, self.desk_gate.heard)
         parts.calls.tell(ENSONO, self.ensono_gate.heard)
         settings = _handler_settings(config, born=born)
@@ -83,7 +89,7 @@ class Worker:
             clock,
             facts,
             side_by_side=config.worker.parallel_tickets,
-            gates_open=self._gates_cleared,
+            gates_open=self.gates.cleared,
             ledger_lost=self.ledger_lost,
             tickets=self.tickets,
         )
@@ -96,13 +102,13 @@ class Worker:
             clock,
             facts,
             config.queue,
-            may_read=self.may_work,
-            outage_s=self._outage_s,
+            gates=self.gates,
             rng=parts.rng,
+            saves=saves,
         )
         self.lanes.on_acknowledged = self.consumer.counts.forget
         self.desk_gate.on_open = self.ensono_gate.on_open = self.consumer.wake
-        self.trials = Trials(ledger, self.lanes, unsettled)
+        self.trials = Trials(ledger, self.lanes, unsettled, paused=lambda: self.paused)
         self.relay = ApprovalRelay(
             parts.desk,
             parts.connect,
@@ -113,8 +119,8 @@ class Worker:
             facts,
             config.approvals,
             settings.zone,
-            desk_open=lambda: self.desk_gate.is_open,
-            ensono_open=lambda: self.ensono_gate.is_open,
+            desk_open=lambda: self.desk_gate.is_open and not self.consumer.stopping,
+            ensono_open=lambda: self.ensono_gate.is_open and not self.consumer.stopping,
         )
         self.housekeeping = Housekeeping(
             ledger,
@@ -127,7 +133,11 @@ class Worker:
             may_work=self.may_work,
             keep_applied_s=config.state.keep_applied_days * DAY_S,
         )
+        self._board = GaugeBoard(
+            config, ledger, parts.connect, clock, self.gates, self.files, self.lanes, self.consumer, watermarks
+        )
         self._hint = asyncio.Event()
+        self._reading: asyncio.Task[None] | None = None
         self._loops: list[asyncio.Task[None]] = []
 
     # --- running -----------------------------------------------------------------------------------------------------
@@ -136,20 +146,29 @@ class Worker:
         """Do everything until `stop`; returns when the reading has ended."""
         config = self.parts.config
         await self.housekeeping.tidy_spool()
+        self.gates.suspect()  # a peer that is down at the start must not cost a receive
         self._loops = [
-            asyncio.create_task(self.desk_gate.watch(self.trials), name="desk gate"),
-            asyncio.create_task(self.ensono_gate.watch(self.trials), name="ensono gate"),
+            asyncio.create_task(self._watch(self.desk_gate), name="desk gate"),
+            asyncio.create_task(self._watch(self.ensono_gate), name="ensono gate"),
             asyncio.create_task(self._every(config.queue.poll_interval_s, self._keep_house), name="housekeeping"),
             asyncio.create_task(self._relay_on(config.approvals.poll_interval_s), name="approvals"),
         ]
-        reading = asyncio.create_task(self._read_on(), name="consumer")
+        self._reading = asyncio.create_task(self._read_on(), name="consumer")
         self.lost.add_done_callback(lambda _: self.consumer.stop())
-        await reading
+        await asyncio.wait({self._reading})
 
     async def stop(self, grace_s: float) -> bool:
-        """No further read; let what runs end within the grace, cut off the rest (P8). Returns whether all ended."""
+        """No further read, nothing more is begun; let what runs end within the grace, cut off the rest (P8).
+
+        Returns:
+            Whether all ended by itself.
+        """
+        ends_at = self.parts.clock.monotonic() + grace_s
         self.consumer.stop()
-        ended = await self.lanes.stop(grace_s)
+        self.lanes.begin_no_more()
+        ended = await self._ended(self._reading, grace_s)
+        ended &= await self.lanes.stop(max(ends_at - self.parts.clock.monotonic(), 0.0))
+        ended &= await self.tickets.free_within(max(ends_at - self.parts.clock.monotonic(), 0.0))
         for task in self._loops:
             task.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
@@ -157,6 +176,16 @@ class Worker:
         if not self.lost.done():
             await self.parts.ledger.messages.put_down()
         return ended
+
+    async def _ended(self, task: asyncio.Task[None] | None, within_s: float) -> bool:
+        """Wait for it; cut it off where that takes too long."""
+        if task is None:
+            return True
+        _, late = await asyncio.wait({task}, timeout=within_s)
+        for each in late:
+            each.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return not late
 
     def ledger_lost(self, error: LedgerUnavailable) -> None:
         """The ledger failed: nothing may be done that it can't keep."""
@@ -175,6 +204,12 @@ class Worker:
             except Exception as exc:  # noqa: BLE001 - see above
                 self.parts.facts.unforeseen(message_id=None, ticket=None, exc=exc)
                 await self.parts.clock.sleep(self.parts.config.queue.poll_interval_s)
+
+    async def _watch(self, gate: Gate) -> None:
+        """A gate that nobody watches would never open again."""
+        while True:
+            await self._guarded(lambda: gate.watch(self.trials))
+            await self.parts.clock.sleep(self.parts.config.queue.poll_interval_s)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -213,21 +248,24 @@ class Worker:
 
     # --- reading or not ----------------------------------------------------------------------------------------------
 
+    @property
+    def paused(self) -> bool:
+        """Whether an operator wants no reading."""
+        return self.gates.paused
+
     def may_work(self) -> bool:
         """Whether the queue may be read for work now."""
-        return not self.paused and self.desk_gate.is_open and self.ensono_gate.is_open
+        return self.gates.are_open()
 
-    async def _gates_cleared(self) -> bool:
-        """The same, once a probe that is under way has ended."""
-        return await self.desk_gate.cleared() and await self.ensono_gate.cleared() and not self.paused
-
-    def _outage_s(self) -> float:
-        """How long a gate has been closed; 0 while an operator wants no reading."""
-        return 0.0 if self.paused else max(self.desk_gate.closed_for(), self.ensono_gate.closed_for())
+    async def _probe_ensono(self) -> None:
+        """The queue's side, and where a call has failed the tickets API too: without either nothing can be finished."""
+        await self.parts.connect.probe()
+        if self.ensono_gate.failures or not self.ensono_gate.is_open:
+            await self.parts.connect.probe_tickets()
 
     async def pause(self, *, paused: bool) -> None:
         """Stop or start reading; survives a restart."""
-        self.paused = paused
+        self.gates.paused = paused
         await self.parts.ledger.remember(PAUSED, "yes" if paused else "")
         if paused:
             self.parts.facts.gate_closed(gate="operator", reason="paused", detail="an operator paused the worker")
@@ -240,6 +278,7 @@ class Worker:
         return Gate(
             name,
             probe,
+            parts.ledger,
             parts.clock,
             parts.facts,
             retry_s=config.queue.poll_interval_s,
@@ -266,36 +305,7 @@ class Worker:
 
     async def gauges(self) -> Gauges:
         """What stands at the moment."""
-        parts, config = self.parts, self.parts.config
-        backlog = await parts.ledger.backlog()
-        now = parts.clock.now().timestamp()
-        expiry = self.files.first_expiry()
-        left = config.queue.max_receives - backlog.receive_count_max
-        return Gauges(
-            unacknowledged=backlog.unacknowledged,
-            average_age_s=_age(backlog.average_sent, now),
-            oldest_age_s=_age(backlog.oldest_sent, now),
-            receive_count_max=backlog.receive_count_max,
-            receives_left_min=left if backlog.unacknowledged else None,
-            dead_letters=backlog.dead_letters,
-            blocked_tickets=backlog.blocked_tickets,
-            approvals_waiting=backlog.approvals_waiting,
-            approvals_oldest_age_s=_age(backlog.approvals_oldest, now),
-            desk_up=self.desk_gate.up,
-            ensono_up=self.ensono_gate.up,
-            gate_open=self.desk_gate.is_open and self.ensono_gate.is_open and not self.paused,
-            paused=self.paused,
-            last_drained=self.watermarks.drained,
-            watermark=self.watermarks.watermark,
-            last_read=self.consumer.last_read,
-            last_success=self.lanes.last_success,
-            ledger_bytes=await parts.ledger.size_bytes(),
-            spool_bytes=spool_size(config.attachments.spool_dir),
-            spool_limit_bytes=config.attachments.max_spool_bytes,
-            clock_skew_s=parts.connect.clock_skew_s,
-            disk_free_bytes=_disk_free(config.state.path.parent),
-            attachment_link_expires=expiry.timestamp() if expiry else None,
-        )
+        return await self._board.read()
 
 
 async def assemble(parts: Parts) -> Worker:
@@ -306,14 +316,17 @@ async def assemble(parts: Parts) -> Worker:
         born = repr(parts.clock.now().timestamp())
         await ledger.remember(BORN, born)
     settle_s = {DESK: config.desk.settle_s, ENSONO: config.ensono.resend_after_s}
-    unsettled = Unsettled(parts.clock, settle_s, await ledger.effects.unknown())
-    return Worker(
+    worker = Worker(
         parts,
         born=float(born),
         paused=bool(await ledger.recall(PAUSED)),
-        unsettled=unsettled,
+        unsettled=Unsettled(parts.clock, settle_s, await ledger.effects.unknown()),
         watermarks=await Watermarks.recalled(ledger),
+        saves=await recalled_saves(ledger),
     )
+    await worker.desk_gate.recall()
+    await worker.ensono_gate.recall()
+    return worker
 
 
 def _handler_settings(config: Config, *, born: float) -> HandlerSettings:
@@ -332,15 +345,3 @@ def _handler_settings(config: Config, *, born: float) -> HandlerSettings:
         by_priority=config.desk.priority_from == "priority",
         born=born,
     )
-
-
-def _disk_free(folder: Path) -> int | None:
-    """Free space there, None where it can't be told."""
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return None
-
-
-def _age(sent: float | None, now: float) -> float:
-    return max(now - sent, 0.0) if sent is not None else 0.0

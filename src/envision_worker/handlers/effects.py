@@ -102,7 +102,11 @@ class Effects:
             StillUnknown: an attempt's answer was lost and it may still show.
             PeerError: as in `write` and `look`.
         """
-        effect = await self._records.find(self._ticket, key)
+        effect = await (
+            self._records.find(self._ticket, key) if look_first else self._claim(key, DESK, what, known or {})
+        )
+        if isinstance(effect, int):
+            return await self._carry_out(effect, DESK, what, write)
         if effect and effect.outcome is EffectOutcome.DONE:
             return effect.answer
         if effect and effect.outcome is None:
@@ -117,15 +121,16 @@ class Effects:
 
     async def set(self, key: str, what: str, write: Callable[[], Awaitable[None]], *, peer: str = DESK) -> None:
         """A write that sets a value: may be sent again unchanged, but not while an earlier one may still show."""
-        effect = await self._records.find(self._ticket, key)
-        if effect and effect.outcome is EffectOutcome.DONE:
-            return
 
         async def send() -> Answer:
             await write()
             return {}
 
-        await self._send(key, peer, what, send, {})
+        effect = await self._claim(key, peer, what, {})
+        if isinstance(effect, int):
+            await self._carry_out(effect, peer, what, send)
+        elif effect is None or effect.outcome is not EffectOutcome.DONE:
+            await self._send(key, peer, what, send, {})
 
     async def answer(self, key: str) -> Answer | None:
         """What an effect of this key brought back, if it was carried out."""
@@ -148,10 +153,20 @@ class Effects:
             await self._finish(effect.id, EffectOutcome.DONE, found)
         return found
 
+    async def _claim(self, key: str, peer: str, what: str, known: Mapping[str, Any]) -> int | Effect | None:
+        """The intent's id where the write may go out now; else the effect as it stands, None where there is none yet."""
+        if self._unsettled.wait_s(self._ticket):
+            return await self._records.find(self._ticket, key)
+        return await self._records.claim(
+            self._ticket, self._message_id, key, peer=peer, what=what, known=known, at=self._now()
+        )
+
     async def _send(self, key: str, peer: str, what: str, write: Write, known: Mapping[str, Any]) -> Answer:
         if wait_s := self._unsettled.wait_s(self._ticket):
             raise StillUnknown(wait_s)
-        effect_id = await self._intend(key, peer, what, known)
+        return await self._carry_out(await self._intend(key, peer, what, known), peer, what, write)
+
+    async def _carry_out(self, effect_id: int, peer: str, what: str, write: Write) -> Answer:
         try:
             answer = await write()
         except Refused as exc:
@@ -165,6 +180,7 @@ class Effects:
             self._facts.outcome_unknown(
                 message_id=self._message_id, ticket=self._ticket, effect=what, detail=exc.detail
             )
+            await self._records.lost(effect_id, exc.detail, at=self._now())
             raise
         except BaseException:  # cut off at the end of the grace: the call may be on its way
             self._unsettled.given_up(self._ticket, peer)

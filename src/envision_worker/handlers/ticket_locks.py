@@ -12,16 +12,30 @@ class TicketLocks:
 
     def __init__(self) -> None:
         self._locks: dict[EnsonoTicketNumber, tuple[asyncio.Lock, int]] = {}
+        self._free = asyncio.Event()
+        self._free.set()
 
     def held(self, ticket: EnsonoTicketNumber) -> bool:
         """Whether somebody works on this ticket, or waits to."""
         return ticket in self._locks
+
+    async def free_within(self, seconds: float) -> bool:
+        """Wait until nobody holds a ticket, no longer than this; whether that came about."""
+        if not self._locks:
+            return True
+        try:
+            async with asyncio.timeout(seconds):
+                await self._free.wait()
+        except TimeoutError:
+            return False
+        return True
 
     @asynccontextmanager
     async def holding(self, ticket: EnsonoTicketNumber) -> AsyncIterator[None]:
         """Have the ticket for oneself."""
         lock, users = self._locks.get(ticket, (asyncio.Lock(), 0))
         self._locks[ticket] = lock, users + 1
+        self._free.clear()
         try:
             async with lock:
                 yield
@@ -29,3 +43,5 @@ class TicketLocks:
             lock, users = self._locks.pop(ticket)
             if users > 1:
                 self._locks[ticket] = lock, users - 1
+            if not self._locks:
+                self._free.set()

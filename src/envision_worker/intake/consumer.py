@@ -2,8 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from envision_worker.clock import Clock, epoch_ms
 from envision_worker.ensono.connect import EnvisionConnect, QueueRead
@@ -11,6 +12,7 @@ from envision_worker.ensono.delivery import Delivery
 from envision_worker.ensono.settings import QueueSettings
 from envision_worker.errors import Malformed, PeerError, Unsure
 from envision_worker.intake.files import SpooledFiles
+from envision_worker.intake.gates import Gates
 from envision_worker.intake.lanes import Lanes, Live
 from envision_worker.intake.receive_counts import ReceiveCounts
 from envision_worker.intake.visibility import Window
@@ -28,6 +30,9 @@ SLICE_S = 30.0
 SLACK_S = 60.0
 SAVE_AFTER_S = (105 * 60.0, 210 * 60.0)
 """When an outage is this old, a read saves raw copies and attachment bytes: a signed link lives two hours."""
+MOST_SPENT = 2
+"""Receives that a message may lose in an outage after the one that met it (contract, P5)."""
+_SAVES = "saving_reads"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +58,11 @@ class Consumer:
         facts: Facts,
         settings: QueueSettings,
         *,
-        may_read: Callable[[], bool],
-        outage_s: Callable[[], float],
+        gates: Gates,
         rng: random.Random,
+        saves: int,
     ) -> None:
+        """`saves`: how many reads that only save were made in the outage that lasts, if one does (`recalled_saves`)."""
         self.last_read: float | None = None
         self.counts = ReceiveCounts(facts, max_receives=settings.max_receives, started_ms=epoch_ms(clock.now()))
         self._connect = connect
@@ -67,9 +73,8 @@ class Consumer:
         self._clock = clock
         self._facts = facts
         self._settings = settings
-        self._may_read = may_read
-        self._outage_s = outage_s
-        self._saves = 0
+        self._gates = gates
+        self._saves = saves
         self._rng = rng
         self._stopping = asyncio.Event()
         self._woken = asyncio.Event()
@@ -83,7 +88,7 @@ class Consumer:
         """Until `stop`."""
         while not self._stopping.is_set():
             self._turns(SLICE_S)
-            if not self._may_read():
+            if not await self._may_read():
                 await self._save_or_wait()
             elif await self._has_room():
                 await self._read_and_rest()
@@ -110,14 +115,37 @@ class Consumer:
         """Whether the loop turns as it should."""
         return self.overdue_s() == 0
 
+    async def _may_read(self) -> bool:
+        """Whether every gate is open; waits for what is being probed.
+
+        A handling that outlives its window is reason to probe: its peer may have fallen silent, and the next read would spend one more
+        receive of every message behind it.
+        """
+        if self._lanes.overdue():
+            self._gates.suspect()
+        if self._gates.suspected():
+            await self._until(self._gates.cleared(), SLICE_S)
+        return self._gates.are_open() and not self._gates.suspected()
+
     async def _save_or_wait(self) -> None:
         """While a gate is closed nothing is read for work; a long outage is worth a read that only saves, twice at most."""
-        due = sum(self._outage_s() >= after_s for after_s in SAVE_AFTER_S)
+        outage_s = self._gates.outage_s()
+        due = sum(outage_s >= after_s for after_s in SAVE_AFTER_S)
         if due <= self._saves:
-            self._saves = due
-            await self._pause(SLICE_S)
+            await self._note_saves(due)
+            await self._pause(min(SLICE_S, self._settings.poll_interval_s))
             return
-        self._saves = due
+        await self._note_saves(due)
+        since = self._clock.now().timestamp() - outage_s
+        if await self._ledger.messages.most_receives(since=since) < MOST_SPENT:
+            await self._save()
+
+    async def _note_saves(self, saves: int) -> None:
+        if saves != self._saves:
+            self._saves = saves
+            await self._ledger.remember(_SAVES, str(saves))
+
+    async def _save(self) -> None:
         self._facts.saving_read()
         ends_at = self._clock.monotonic() + self._settings.visibility_timeout_s / 2
         while self._clock.monotonic() < ends_at:  # each message is hidden after the first: it spends one receive only
@@ -213,6 +241,10 @@ class Consumer:
                 ticket_type=each.ticket_type,
                 redelivered=each.receive_count > 1,
             )
+            for field, problem in each.faults:
+                self._facts.message_malformed(
+                    message_id=each.message_id, ticket=each.ticket, field=field, problem=problem
+                )
         self._facts.queue_read(
             result="full" if len(deliveries) >= FULL_READ else "short" if deliveries else "empty",
             messages=len(deliveries),
@@ -237,18 +269,24 @@ class Consumer:
         if not self._stopping.is_set():
             await self._until(self._woken.wait(), seconds)
 
-    async def _until(self, event: Awaitable[object], seconds: float) -> None:
-        """Wait for something, but no longer than this."""
+    async def _until(self, event: Coroutine[Any, Any, object], seconds: float) -> None:
+        """Wait for something, but no longer than this, and not when stopping."""
         self._turns(seconds)
+        waiting = {asyncio.create_task(event), asyncio.create_task(self._stopping.wait())}
         try:
-            async with asyncio.timeout(seconds):
-                await event
-        except TimeoutError:
-            pass
+            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
 
     def _turns(self, for_s: float) -> None:
         self._alive_until = self._clock.monotonic() + for_s + SLACK_S
         self._facts.loop_ticked(self._clock.now().timestamp())
+
+
+async def recalled_saves(ledger: Ledger) -> int:
+    """What the process before this one noted. Raises `LedgerUnavailable`."""
+    return int(await ledger.recall(_SAVES) or 0)
 
 
 def _arrival(delivery: Delivery) -> Arrival:

@@ -48,11 +48,11 @@ class Deliveries:
             LedgerUnavailable: nothing can be said of its outcome; the message stays marked as in hand.
         """
         started = self._peers.clock.monotonic()
-        await self._peers.ledger.messages.begin(kept.message_id)
+        same = await self._peers.ledger.messages.begin(kept.message_id)
         current = Handling(kept.ticket)
         token = handling.set(current)
         try:
-            outcome = await self._outcome(kept, turn)
+            outcome = await self._outcome(kept, turn, said_before=same is not None)
         finally:
             handling.reset(token)
         outcome = self._unless_used_up(kept, outcome)
@@ -60,15 +60,14 @@ class Deliveries:
         await self._tell(kept, outcome, seconds=self._peers.clock.monotonic() - started, calls=current.calls)
         return outcome
 
-    async def _outcome(self, kept: Kept, turn: Turn) -> Outcome:
+    async def _outcome(self, kept: Kept, turn: Turn, *, said_before: bool) -> Outcome:
         if kept.unclean_ends > UNCLEAN_ENDS_ALONE:
             detail = f"the process ended {kept.unclean_ends} times with this message in hand; it waits for an operator"
             return DeadLetter(DeadLetterReason.PROCESS_ENDED, detail)
         try:
             transaction = parse(kept.raw, ticket=kept.ticket, message_id=kept.message_id, content_key=kept.content_key)
-            return await self._applied_before(kept, transaction) or await table.apply(
-                self._work(kept, transaction, turn), transaction
-            )
+            settled = await self._settled_already(kept, transaction, said_before=said_before)
+            return settled or await self._applied(kept, transaction, turn)
         except MalformedMessage as exc:
             self._peers.facts.message_malformed(
                 message_id=kept.message_id, ticket=kept.ticket, field=exc.field, problem=exc.problem
@@ -86,15 +85,21 @@ class Deliveries:
             self._peers.facts.unforeseen(message_id=kept.message_id, ticket=kept.ticket, exc=exc)
             return RetryLater(LaterReason.BUG, type(exc).__name__)
 
-    async def _applied_before(self, kept: Kept, transaction: Transaction) -> Outcome | None:
+    async def _applied(self, kept: Kept, transaction: Transaction, turn: Turn) -> Outcome:
+        """Apply it; where the desk refuses something to a counterpart that was not looked at just now, once more with a look."""
+        work = self._work(kept, transaction, turn)
+        try:
+            return await table.apply(work, transaction)
+        except Refused:
+            if not work.from_memory:
+                raise
+        return await table.apply(self._work(kept, transaction, turn), transaction)
+
+    async def _settled_already(self, kept: Kept, transaction: Transaction, *, said_before: bool) -> Outcome | None:
         """Out of scope by a rule, or the same transaction under another MessageId; None: it is to be applied."""
         if await self._is_out_of_scope(transaction, kept):
             return OutOfScope(self._rule_number(transaction, kept))
-        key = transaction.repeatable_key
-        messages = self._peers.ledger.messages
-        if key and await messages.same_content(kept.ticket, key, but=kept.message_id):
-            return Applied(already=True)
-        return None
+        return Applied(already=True) if said_before and transaction.repeatable_key else None
 
     async def _is_out_of_scope(self, transaction: Transaction, kept: Kept) -> bool:
         """A ticket that has a counterpart is never out of scope; Ensono knowing our number means that it has one."""
@@ -121,7 +126,8 @@ class Deliveries:
             ticket=kept.ticket,
             message_id=kept.message_id,
         )
-        return Work(transaction, peers, effects, turn)
+        seen, turn.seen = turn.seen, None
+        return Work(transaction, peers, effects, turn, seen=seen)
 
     def _unless_used_up(self, kept: Kept, outcome: Outcome) -> Outcome:
         """What could not be done in the last receive becomes a dead letter: Ensono moves it away with the next read."""

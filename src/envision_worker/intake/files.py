@@ -25,6 +25,7 @@ from envision_worker.vocabulary import MessageId, TransactionType
 
 AT_ONCE: Final = 4
 """Downloads side by side: few, because each can be large."""
+Fetching = asyncio.Task[LocalFile | NotFetched]
 _GENERIC = "application/octet-stream"
 _TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,100}", re.ASCII)
 
@@ -38,7 +39,8 @@ class SpooledFiles:
         self._clock = clock
         self._facts = facts
         self._places = asyncio.Semaphore(AT_ONCE)
-        self._fetching: dict[MessageId, asyncio.Task[LocalFile | NotFetched]] = {}
+        self._seen: dict[MessageId, Attachment] = {}
+        self._fetching: dict[MessageId, Fetching] = {}
         self._unfetched: dict[MessageId, datetime] = {}
 
     def first_seen(self, messages: Iterable[Kept]) -> None:
@@ -46,24 +48,18 @@ class SpooledFiles:
         for kept in messages:
             if kept.transaction_type == TransactionType.ATTACHMENT and not kept.state.settled:
                 attachment = _attachment(kept)
-                if attachment is not None and not self._path(attachment.message_id).exists():
+                if attachment is not None:
+                    self._seen[attachment.message_id] = attachment
                     self._begin(attachment)
-
-    def _begin(self, attachment: Attachment) -> asyncio.Task[LocalFile | NotFetched]:
-        task = self._fetching.get(attachment.message_id)
-        if task is None or task.done():
-            task = asyncio.create_task(self._fetch(attachment), name=f"fetch {attachment.message_id}")
-            task.add_done_callback(_retrieved)
-            self._fetching[attachment.message_id] = task
-            self._unfetched[attachment.message_id] = link_expiry(attachment.file.url, attachment.sent)
-        return task
 
     async def of(self, attachment: Attachment) -> LocalFile | NotFetched:
         """See `handlers.work.Files`. Whoever waits may be cut off; the download goes on."""
-        path = self._path(attachment.message_id)
-        if path.exists():
-            return self._local(attachment, path)
-        return await asyncio.shield(self._begin(attachment))
+        try:
+            return await self._had(attachment)
+        except SpoolFull:
+            if not self._make_room_for(attachment):
+                raise
+        return await self._had(attachment)
 
     async def done_with(self, attachment: Attachment) -> None:
         """See `handlers.work.Files`."""
@@ -75,10 +71,14 @@ class SpooledFiles:
         return min(self._unfetched.values(), default=None)
 
     def keep_only(self, messages: Iterable[MessageId]) -> None:
-        """Remove what belongs to no message any more (a process that ended between settling and removing)."""
+        """Remove what belongs to no message any more: of one that was settled without it, or when the process ended just then."""
+        kept = set(messages)
+        for message_id in (self._seen.keys() | self._fetching.keys()) - kept:
+            if message_id not in self._fetching or self._fetching[message_id].done():
+                self._forget(message_id)
         if not self._directory.is_dir():
             return
-        wanted = {_name(message_id) for message_id in messages}
+        wanted = {_name(message_id) for message_id in kept | self._fetching.keys()}
         for path in self._directory.iterdir():
             if path.name.removesuffix(".part") not in wanted:
                 path.unlink(missing_ok=True)
@@ -89,6 +89,37 @@ class SpooledFiles:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    # --- fetching ----------------------------------------------------------------------------------------------------
+
+    async def _had(self, attachment: Attachment) -> LocalFile | NotFetched:
+        task = self._begin(attachment)
+        return await asyncio.shield(task) if task else self._local(attachment, self._path(attachment.message_id))
+
+    def _begin(self, attachment: Attachment) -> "Fetching | None":
+        """The download under way, or the one that found that there is nothing to be had; None where the file is here."""
+        if self._path(attachment.message_id).exists():
+            return None
+        task = self._fetching.get(attachment.message_id)
+        if task is None or _may_be_repeated(task):
+            task = asyncio.create_task(self._fetch(attachment), name=f"fetch {attachment.message_id}")
+            task.add_done_callback(_retrieved)
+            self._fetching[attachment.message_id] = task
+            self._unfetched[attachment.message_id] = _expiry(attachment)
+        return task
+
+    def _make_room_for(self, attachment: Attachment) -> bool:
+        """Give up the bytes of the ticket's later files, which wait behind this one and can be fetched again; whether there are any."""
+        later = [
+            each
+            for each in self._seen.values()
+            if each.ticket == attachment.ticket and each.sent > attachment.sent and _expiry(each) > self._clock.now()
+        ]
+        here = [each for each in later if self._path(each.message_id).exists()]
+        for each in here:
+            self._path(each.message_id).unlink(missing_ok=True)
+            self._unfetched[each.message_id] = _expiry(each)
+        return bool(here)
 
     async def _fetch(self, attachment: Attachment) -> LocalFile | NotFetched:
         started = self._clock.monotonic()
@@ -101,7 +132,7 @@ class SpooledFiles:
             return NotFetched(exc.detail)
         except (Unreachable, SpoolFull) as exc:
             return self._later_or_never(attachment, exc)
-        self._forget(attachment.message_id)
+        self._unfetched.pop(attachment.message_id, None)
         self._facts.attachment_fetched(
             message_id=attachment.message_id,
             ticket=attachment.ticket,
@@ -113,16 +144,16 @@ class SpooledFiles:
 
     def _later_or_never(self, attachment: Attachment, error: PeerError | SpoolFull) -> NotFetched:
         """Time-outs and 5xx are tried again until the link's own expiry."""
-        expired = link_expiry(attachment.file.url, attachment.sent) <= self._clock.now()
-        reason = FetchReason.EXPIRED.value if expired else "unreachable"
-        self._not_fetched(attachment, reason, for_good=expired)
+        expired = _expiry(attachment) <= self._clock.now()
+        reason = "spool_full" if isinstance(error, SpoolFull) else "unreachable"
+        self._not_fetched(attachment, FetchReason.EXPIRED.value if expired else reason, for_good=expired)
         if not expired:
             raise error
         return NotFetched(f"the link expired before the file could be fetched; last: {error}")
 
     def _not_fetched(self, attachment: Attachment, reason: str, *, for_good: bool) -> None:
         if for_good:
-            self._forget(attachment.message_id)
+            self._unfetched.pop(attachment.message_id, None)
         self._facts.attachment_not_fetched(
             message_id=attachment.message_id,
             ticket=attachment.ticket,
@@ -132,10 +163,8 @@ class SpooledFiles:
         )
 
     def _forget(self, message_id: MessageId) -> None:
-        self._unfetched.pop(message_id, None)
-        task = self._fetching.get(message_id)
-        if task is not None and task.done():
-            del self._fetching[message_id]
+        for known in (self._seen, self._unfetched, self._fetching):
+            known.pop(message_id, None)
 
     def _local(self, attachment: Attachment, path: Path) -> LocalFile:
         """The name decides the content type where Ensono's says nothing."""
@@ -161,7 +190,18 @@ def _attachment(kept: Kept) -> Attachment | None:
     return found if isinstance(found, Attachment) else None
 
 
-def _retrieved(task: "asyncio.Task[LocalFile | NotFetched]") -> None:
+def _expiry(attachment: Attachment) -> datetime:
+    return link_expiry(attachment.file.url, attachment.sent)
+
+
+def _may_be_repeated(task: Fetching) -> bool:
+    """Whether it has ended, and not by finding that the file can't be had for good."""
+    if not task.done():
+        return False
+    return task.cancelled() or task.exception() is not None or not isinstance(task.result(), NotFetched)
+
+
+def _retrieved(task: Fetching) -> None:
     """Look at the result, so that a download that nobody waited for yet is no unhandled error."""
     if not task.cancelled():
         task.exception()

@@ -2,23 +2,46 @@
 
 A throttle or a refused key on any call closes a gate at once. A call that found its peer unreachable, or was answered with 5xx,
 makes the gate probe, and a failed probe closes it. Three writes in a row that fail on different tickets close it even where
-probes work: one ticket's 500 is no outage, but three are. It opens by a trial: one kept message that goes through from its copy.
+probes work: one ticket's 500 is no outage, but three are. A closed gate is kept in the ledger, and every start begins with a probe,
+so that a process that ends in an outage spends no receives when it comes back.
+
+It opens by a trial: one kept message that goes through from its copy (`intake.trial`).
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
 from envision_worker.clock import Clock
 from envision_worker.errors import KeyRefused, Malformed, PeerError, Refused, RefusedFor, Throttled, Unreachable, Unsure
+from envision_worker.ledger.ledger import Ledger
 from envision_worker.telemetry.facts import Facts
 from envision_worker.vocabulary import EnsonoTicketNumber
 from envision_worker.wire import Call
 
 FAILING_WRITES = 3
-PROBE = "probe"
+OWN_TROUBLES = 5
+"""Where a peer had said no by itself, a ticket's own failure at the trial counts as its own only after so many."""
+PROBES = frozenset({"probe", "probe_tickets"})
 READ_QUEUE = "read_queue"
+SHORTEST_WAIT = 0.1
+"""Of the usual wait: how long to wait at least after a try that itself took long."""
+
+GateName = Literal["desk", "ensono"]
+
+
+class Reason(StrEnum):
+    """Why a gate is closed."""
+
+    THROTTLED = "throttled"
+    KEY_REFUSED = "key_refused"
+    CONFIGURATION = "configuration"
+    WRITES_FAIL = "writes_fail"
+    """Different tickets' writes fail, though the probe works."""
+    PROBE_FAILED = "probe_failed"
 
 
 class TrialResult(StrEnum):
@@ -31,9 +54,19 @@ class TrialResult(StrEnum):
     """What is kept waits for a write whose answer was lost."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of a trial: the message that was tried, what to say about it, and how long what is kept has to wait."""
+
+    result: TrialResult
+    message_id: str | None
+    detail: str
+    wait_s: float = 0.0
+
+
 Probe = Callable[[], Awaitable[None]]
-Trial = Callable[["Gate"], Awaitable[tuple[TrialResult, str | None, str]]]
-"""Tries one kept message; returns the result, the message's id, and what to say about it."""
+Trial = Callable[["Gate"], Awaitable[Tried]]
+"""Tries kept messages."""
 
 
 class Gate:
@@ -41,28 +74,33 @@ class Gate:
 
     def __init__(
         self,
-        name: Literal["desk", "ensono"],
+        name: GateName,
         probe: Probe,
+        ledger: Ledger,
         clock: Clock,
         facts: Facts,
         *,
         retry_s: float,
         key_retry_s: float,
     ) -> None:
-        self.name: Literal["desk", "ensono"] = name
+        self.name: GateName = name
         self.up: bool | None = None
         """Whether the peer answered last time; None before the first call."""
         self.failures = 0
         """How many calls failed as they do in an outage; a trial compares before and after."""
+        self.writes = 0
+        """How many writes were answered; the same."""
         self._probe = probe
+        self._ledger = ledger
         self._clock = clock
         self._facts = facts
         self._retry_s = retry_s
         self._key_retry_s = key_retry_s
-        self._reason: str | None = None
+        self._reason: Reason | None = None
         self._since = 0.0
         self._wait_s = 0.0
         self._failing: set[EnsonoTicketNumber] = set()
+        self._own_troubles = 0
         self.on_open: Callable[[], None] = lambda: None  # called each time that it opens
         self._suspected = asyncio.Event()
         self._cleared = asyncio.Event()
@@ -74,9 +112,19 @@ class Gate:
         return self._reason is None
 
     @property
-    def reason(self) -> str | None:
+    def reason(self) -> Reason | None:
         """Why it is closed."""
         return self._reason
+
+    @property
+    def wants_a_write(self) -> bool:
+        """Whether only a write that is answered shows that the trouble is over, because a probe worked in the midst of it."""
+        return self._reason is not Reason.PROBE_FAILED
+
+    @property
+    def is_suspected(self) -> bool:
+        """Whether a probe is under way, or about to be."""
+        return not self._cleared.is_set()
 
     def closed_for(self) -> float:
         """Seconds since it closed, 0 while open."""
@@ -87,54 +135,73 @@ class Gate:
         await self._cleared.wait()
         return self.is_open
 
+    # --- what is heard of calls --------------------------------------------------------------------------------------
+
     def heard(self, call: Call, ticket: EnsonoTicketNumber | None) -> None:
         """One call to this peer is over."""
         error = call.error
+        if isinstance(error, Refused) and error.why is RefusedFor.CONFIGURATION:
+            self._misdirected(call, error, ticket)
+            return
         if error is None or isinstance(error, Refused):
             self._answered(call)
-            if isinstance(error, Refused) and error.why is RefusedFor.CONFIGURATION:
-                self._close("configuration", error.detail, self._key_retry_s)
             return
         self.up = False
         self.failures += 1
         match error:
             case KeyRefused():
                 self._facts.key_refused(self.name, error.detail)
-                self._close("key_refused", error.detail, self._key_retry_s)
+                self._close(Reason.KEY_REFUSED, error.detail, self._key_retry_s)
             case Throttled():
-                self._close("throttled", error.detail, error.retry_after or self._retry_s)
+                self._close(Reason.THROTTLED, error.detail, error.retry_after or self._retry_s)
             case Unreachable() | Unsure() | Malformed():
                 self._failed(call, error, ticket)
 
     def _answered(self, call: Call) -> None:
         self.up = True
-        if call.writes:
+        if call.writes and call.operation != READ_QUEUE:
+            self.writes += 1
             self._failing.clear()
 
+    def _misdirected(self, call: Call, error: Refused, ticket: EnsonoTicketNumber | None) -> None:
+        """The address or the client's name is wrong, or only this ticket's number is an impossible one: then others go through."""
+        self.up = True
+        self.failures += 1
+        if ticket is not None:
+            self._failing.add(ticket)
+        if call.operation in PROBES or self._many_fail():
+            self._close(Reason.CONFIGURATION, error.detail, self._key_retry_s)
+
     def _failed(self, call: Call, error: PeerError, ticket: EnsonoTicketNumber | None) -> None:
-        if call.operation in {PROBE, READ_QUEUE}:
-            return  # whoever probed knows; and the reader backs off by itself
+        if call.operation == READ_QUEUE:
+            return  # the reader backs off by itself
         if call.writes and ticket is not None:
             self._failing.add(ticket)
-            if len(self._failing) >= FAILING_WRITES:
+            if self._many_fail():
                 self._close(
-                    "writes_fail",
-                    f"{len(self._failing)} writes in a row on different tickets; last: {error}",
-                    self._retry_s,
+                    Reason.WRITES_FAIL, f"{len(self._failing)} tickets, one after the other: {error}", self._retry_s
                 )
+        self.suspect()
+
+    def _many_fail(self) -> bool:
+        return len(self._failing) >= FAILING_WRITES
+
+    def suspect(self) -> None:
+        """Something looks wrong, or nothing is known yet: nothing is begun until a probe is answered."""
         if self.is_open:
             self._cleared.clear()
             self._suspected.set()
 
-    def _close(self, reason: str, detail: str, wait_s: float) -> None:
+    def _close(self, reason: Reason, detail: str, wait_s: float) -> None:
         self._wait_s = wait_s
-        if self._reason == reason:
+        self._own_troubles = 0
+        if self._reason is reason:
             return
         if self.is_open:
             self._since = self._clock.monotonic()
         self._reason = reason
         self._cleared.set()
-        self._facts.gate_closed(gate=self.name, reason=reason, detail=detail)
+        self._facts.gate_closed(gate=self.name, reason=reason.value, detail=detail)
         self._suspected.set()
 
     def _open(self) -> None:
@@ -143,39 +210,108 @@ class Gate:
         self._failing.clear()
         self.on_open()
 
+    # --- watching ----------------------------------------------------------------------------------------------------
+
     async def watch(self, trial: Trial) -> None:
-        """Probe when something looked wrong, and try to open again while closed; runs until cancelled."""
+        """Probe when something looked wrong, and try to open again while closed; runs until cancelled.
+
+        Raises:
+            LedgerUnavailable: the gate's state can't be kept, or the trial's outcome.
+        """
         while True:
-            await self._suspected.wait()
-            self._suspected.clear()
             if self.is_open:
+                await self._suspected.wait()
                 await self._check_suspicion()
-            while not self.is_open:
-                await self._clock.sleep(self._wait_s)
-                await self._try_to_open(trial)
+                continue
+            started = self._clock.monotonic()
+            await self._try_to_open(trial)
+            if self.is_open:
+                await self._keep()
+            else:
+                took_s = self._clock.monotonic() - started
+                await self._clock.sleep(max(self._wait_s - took_s, self._wait_s * SHORTEST_WAIT))
 
     async def _check_suspicion(self) -> None:
+        self._suspected.clear()
         try:
-            await self._probe()
+            if self.is_open:
+                await self._probe()
         except PeerError as exc:
-            self._close(exc.result, exc.detail, self._retry_s)
+            self._probe_failed(exc)
         finally:
             self._cleared.set()
+        if not self.is_open:
+            await self._keep()
+            await self._clock.sleep(self._wait_s)
+
+    def _probe_failed(self, error: PeerError) -> None:
+        """A throttle or a refused key has closed the gate already, where the call was heard of."""
+        if self.is_open:
+            self._close(Reason.PROBE_FAILED, str(error), self._retry_s)
 
     async def _try_to_open(self, trial: Trial) -> None:
         try:
             await self._probe()
-        except KeyRefused as exc:
-            self._wait_s = self._key_retry_s
-            self._facts.gate_trial(gate=self.name, message_id=None, ok=False, detail=exc.detail)
-            return
         except PeerError as exc:
-            self._wait_s = (exc.retry_after if isinstance(exc, Throttled) else None) or self._retry_s
+            self._waits_for(exc)
             self._facts.gate_trial(gate=self.name, message_id=None, ok=False, detail=exc.detail)
             return
         self._wait_s = self._retry_s
-        result, message_id, detail = await trial(self)
-        passed = result in {TrialResult.PASSED, TrialResult.NOTHING_KEPT}
-        self._facts.gate_trial(gate=self.name, message_id=message_id, ok=passed, detail=detail)
+        tried = await trial(self)
+        passed = await self._judged(tried)
+        self._facts.gate_trial(gate=self.name, message_id=tried.message_id, ok=passed, detail=tried.detail)
         if passed:
             self._open()
+
+    def _waits_for(self, error: PeerError) -> None:
+        if isinstance(error, KeyRefused):
+            self._wait_s = self._key_retry_s
+        else:
+            self._wait_s = (error.retry_after if isinstance(error, Throttled) else None) or self._retry_s
+
+    async def _judged(self, tried: Tried) -> bool:
+        """Whether the gate may open after this trial; a probe was answered just before it."""
+        match tried.result:
+            case TrialResult.PASSED | TrialResult.NOTHING_KEPT:
+                return True
+            case TrialResult.NOT_YET:
+                self._wait_s = min(self._retry_s, tried.wait_s or self._retry_s)
+                return self._reason is Reason.PROBE_FAILED
+            case TrialResult.FAILED:
+                return await self._was_its_own_trouble()
+
+    async def _was_its_own_trouble(self) -> bool:
+        """The message failed, but the peer answers: one ticket's failure must not keep the gate closed for ever."""
+        self._own_troubles += 1
+        if self._many_fail() or (self.wants_a_write and self._own_troubles < OWN_TROUBLES):
+            return False
+        try:
+            await self._probe()
+        except PeerError as exc:
+            self._waits_for(exc)
+            return False
+        return True
+
+    # --- across restarts ---------------------------------------------------------------------------------------------
+
+    async def recall(self) -> None:
+        """Be closed as the process before this one left it. Raises `LedgerUnavailable`."""
+        kept = await self._ledger.recall(self._kept_as)
+        if not kept:
+            return
+        found = json.loads(kept)
+        self._reason = Reason(found["reason"])
+        self._since = self._clock.monotonic() - max(self._clock.now().timestamp() - found["since"], 0.0)
+        self._wait_s = self._retry_s
+        self._facts.gate_closed(
+            gate=self.name, reason=self._reason.value, detail="it was closed when the last process ended"
+        )
+
+    async def _keep(self) -> None:
+        since = self._clock.now().timestamp() - self.closed_for()
+        closed = {} if self._reason is None else {"reason": self._reason.value, "since": since}
+        await self._ledger.remember(self._kept_as, json.dumps(closed) if closed else "")
+
+    @property
+    def _kept_as(self) -> str:
+        return f"gate_{self.name}"

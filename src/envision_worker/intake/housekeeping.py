@@ -16,6 +16,9 @@ from envision_worker.vocabulary import TransactionType
 
 WARN_BEFORE_S = 24 * 3600.0
 PRUNE_AT_ONCE = 200
+UNSEEN_S = 3600.0
+ENOUGH_DRAINS = 3
+"""So many reads that brought all that was there, the last of them so long after a message came last, and it is gone."""
 _DUE_AT_ONCE = 50
 
 
@@ -44,11 +47,12 @@ class Housekeeping:
         await self._notice_gone(now)
         if self.may_work():
             await self._retry_dead_letters(now)
+        await self.tidy_spool()
         await self._prune(now)
         self._warn_of_retention(now)
 
     async def tidy_spool(self) -> None:
-        """Remove bytes that belong to no message any more; once, at the start."""
+        """Remove bytes that belong to no message any more: out of scope, discarded, or settled when the process ended."""
         undone = await self.ledger.messages.unsettled(TransactionType.ATTACHMENT)
         self.files.keep_only(undone)
 
@@ -58,19 +62,27 @@ class Housekeeping:
             max_receives=self.queue.max_receives,
             received_before=now - 2 * self.queue.visibility_timeout_s,
             sent_before=now - self.queue.retention_s,
+            unseen_since=self._unseen_since(),
         )
         await self.ledger.messages.gone([kept.message_id for kept in used_up], at=now)
-        for kept in used_up:
-            if not kept.state.settled and not kept.held:
-                await self._keep_as_dead_letter(kept, now)
+        for kept in await self.ledger.messages.orphans(limit=_DUE_AT_ONCE):
+            await self._keep_as_dead_letter(kept, now)
+
+    def _unseen_since(self) -> float:
+        """What was in the queue and not hidden came with each read that drained it; 0 where too few did. A receive count can't tell.
+
+        The answer to the read that spent a message's last receive may have been lost.
+        """
+        drained = self.watermarks.drained
+        return drained - UNSEEN_S if drained is not None and self.watermarks.drains >= ENOUGH_DRAINS else 0.0
 
     async def _keep_as_dead_letter(self, kept: Kept, now: float) -> None:
-        """The first of its ticket becomes a dead letter, due at once; what waits behind one goes on waiting."""
+        """The first of its ticket becomes a dead letter, due at once; what waits behind it goes on waiting."""
         async with self.lanes.tickets.holding(kept.ticket):
-            undone = await self.ledger.messages.undone(kept.ticket)
-            if not undone or undone[0].message_id != kept.message_id:
-                return
-            first = undone[0]
+            standing = await self.ledger.messages.standing(kept.message_id)
+            if standing is None or standing[0].state.settled or standing[0].gone is None or not standing[1]:
+                return  # it came again, or went through, since
+            first = standing[0]
             expired = first.sent_ms / 1000 < now - self.queue.retention_s
             used_up = DeadLetterReason.RETENTION_USED_UP if expired else DeadLetterReason.RECEIVES_USED_UP
             new = first.state is not State.DEAD_LETTER

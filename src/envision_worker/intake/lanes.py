@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from envision_worker.clock import Clock
 from envision_worker.ensono.connect import EnvisionConnect
@@ -18,6 +19,9 @@ from envision_worker.outcome import Applied, Outcome, OutOfScope
 from envision_worker.telemetry.facts import Facts
 from envision_worker.vocabulary import EnsonoTicketNumber, MessageId, ReceiptHandle
 
+NEARLY_OVER_S = 2.0
+"""A read sent so long before the end of a window may reach the queue after it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Live:
@@ -27,12 +31,19 @@ class Live:
     window: Window
 
 
+class MayBegin(Protocol):
+    """Whether another message may be begun now: not while stopping, nor while a gate is closed."""
+
+    async def __call__(self, *, unasked: bool) -> bool:
+        """`unasked`: whatever the gates say."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class LaneParts:
     """What every lane works with.
 
     Attributes:
-        may_begin: whether another message may be begun now: not while stopping or while a gate is closed.
         acknowledged: told of each message whose handle was deleted.
     """
 
@@ -43,7 +54,7 @@ class LaneParts:
     facts: Facts
     times: HandlingTimes
     crowd: Crowd
-    may_begin: Callable[[], Awaitable[bool]]
+    may_begin: "MayBegin"
     acknowledged: Callable[[MessageId], None]
 
 
@@ -60,6 +71,7 @@ class Lane:
         self._begun_in: set[Window] = set()
         self._turn = Turn()
         self._current: MessageId | None = None
+        self._begun: Window | None = None
         self.outcomes: list[tuple[Kept, Outcome]] = []
 
     def take(self, items: Iterable[Kept], live: Mapping[MessageId, Live]) -> None:
@@ -67,6 +79,10 @@ class Lane:
         self._items = [item for item in items if item.message_id != self._current]
         self._live.update(live)
         self._turn = Turn()
+
+    def overdue(self, clock: Clock) -> bool:
+        """Whether what is being handled outlives its window: the next read would bring it, and those behind it, again."""
+        return self._begun is not None and self._begun.left(clock) < NEARLY_OVER_S
 
     async def run(self) -> None:
         """Go through the messages in order."""
@@ -76,15 +92,22 @@ class Lane:
             if not await self._step(item):
                 return
 
-    async def _step(self, item: Kept) -> bool:
+    async def _step(self, known: Kept) -> bool:
         """Handle and acknowledge one message; False ends the lane."""
+        now = await self._parts.ledger.messages.standing(known.message_id)
+        if now is None:  # settled and pruned since it was read
+            return True
+        item, first = now  # somebody else may have had the ticket since
         if item.state.settled:
             await self._parts.deliveries.tell_settled(item)
             return await self._acknowledge(item)
-        if not await self._may_begin(item):
+        if not first or not await self._may_begin(item):
             return False
         started = self._parts.clock.monotonic()
+        live = self._live.get(item.message_id)
+        self._begun = live.window if live else None
         outcome = await self._handle(item)
+        self._begun = None
         self.outcomes.append((item, outcome))
         if not isinstance(outcome, Applied | OutOfScope):
             return False
@@ -103,7 +126,7 @@ class Lane:
             return False
         if item.message_id not in self._live and not self._from_copies and not await self._is_gap(item):
             return False
-        if not self._unasked and not await self._parts.may_begin():
+        if not await self._parts.may_begin(unasked=self._unasked):
             return False
         live = self._live.get(item.message_id)
         return live is None or self._fits(item, live.window)
@@ -219,8 +242,8 @@ class Lanes:
             del self._reading[ticket]
             self._changed.set()
 
-    async def _may_begin(self) -> bool:
-        return not self._stopping and await self._gates_open()
+    async def _may_begin(self, *, unasked: bool) -> bool:
+        return not self._stopping and (unasked or (await self._gates_open() and not self._stopping))
 
     def _unhide(self, message_id: MessageId) -> None:
         self._hidden.pop(message_id, None)
@@ -244,6 +267,10 @@ class Lanes:
         for message_id in passed:
             del self._hidden[message_id]
         return not self._hidden and not self._reading
+
+    def overdue(self) -> bool:
+        """Whether a handling outlives its window: its peer is slow, or silent."""
+        return any(lane.overdue(self._clock) for lane, _ in self._reading.values())
 
     def hide(self, live: Mapping[MessageId, Live]) -> None:
         """These were read: they stay hidden until they are deleted or their window has passed."""
@@ -288,9 +315,13 @@ class Lanes:
 
     # --- stopping ----------------------------------------------------------------------------------------------------
 
-    async def stop(self, grace_s: float) -> bool:
-        """Begin nothing more and let what runs end; cut off what is out after the grace. Returns whether all ended."""
+    def begin_no_more(self) -> None:
+        """What runs is finished; nothing else is begun, whoever asks."""
         self._stopping = True
+
+    async def stop(self, grace_s: float) -> bool:
+        """Let what runs end; cut off what is out after the grace. Returns whether all ended by themselves."""
+        self.begin_no_more()
         tasks = [task for _, task in self._reading.values()]
         if not tasks:
             return True

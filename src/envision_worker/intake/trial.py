@@ -1,7 +1,9 @@
 """The gate's trial: one kept message that goes through from its copy shows that the peer takes work again (contract, P5)."""
 
+from collections.abc import Callable
+
 from envision_worker.handlers.effects import Unsettled
-from envision_worker.intake.gate import Gate, TrialResult
+from envision_worker.intake.gate import Gate, TrialResult, Tried
 from envision_worker.intake.lanes import Lanes
 from envision_worker.ledger.ledger import Ledger
 from envision_worker.outcome import Applied, DeadLetter, Outcome, OutOfScope
@@ -12,29 +14,35 @@ _CANDIDATES = 20
 class Trials:
     """Tries kept messages, the longest untried first, so that one that can't succeed does not keep a gate closed for ever."""
 
-    def __init__(self, ledger: Ledger, lanes: Lanes, unsettled: Unsettled) -> None:
+    def __init__(self, ledger: Ledger, lanes: Lanes, unsettled: Unsettled, *, paused: Callable[[], bool]) -> None:
+        """`paused`: whether an operator wants nothing to be written."""
         self._ledger = ledger
         self._lanes = lanes
         self._unsettled = unsettled
+        self._paused = paused
 
-    async def __call__(self, gate: Gate) -> tuple[TrialResult, str | None, str]:
-        """See `intake.gate.Trial`."""
-        waiting = False
+    async def __call__(self, gate: Gate) -> Tried:
+        """See `intake.gate.Trial`. What went through without showing anything about the peer is followed by the next."""
+        if self._paused():
+            return Tried(TrialResult.NOT_YET, None, "an operator paused the worker; nothing is written")
+        waiting: list[float] = []
         for kept in await self._ledger.messages.heads(limit=_CANDIDATES):
-            if self._unsettled.wait_s(kept.ticket):
-                waiting = True
+            if wait_s := self._unsettled.wait_s(kept.ticket):
+                waiting.append(wait_s)
                 continue
-            before = gate.failures
+            failures, writes = gate.failures, gate.writes
             outcome = await self._lanes.try_copy(kept)
             if outcome is None:
                 continue
-            if gate.failures > before:
-                return TrialResult.FAILED, kept.message_id, _said(outcome)
-            if not isinstance(outcome, DeadLetter):  # applied, or stopped by something that is not this peer's
-                return TrialResult.PASSED, kept.message_id, _said(outcome)
+            if gate.failures > failures:
+                return Tried(TrialResult.FAILED, kept.message_id, _said(outcome))
+            if gate.writes > writes or not (gate.wants_a_write or isinstance(outcome, DeadLetter)):
+                return Tried(TrialResult.PASSED, kept.message_id, _said(outcome))
         if waiting:
-            return TrialResult.NOT_YET, None, "what is kept waits for a write whose answer was lost"
-        return TrialResult.NOTHING_KEPT, None, "nothing is kept to try; the probe was answered"
+            return Tried(
+                TrialResult.NOT_YET, None, "what is kept waits for a write whose answer was lost", min(waiting)
+            )
+        return Tried(TrialResult.NOTHING_KEPT, None, "nothing is kept to try; the probe was answered")
 
 
 def _said(outcome: Outcome) -> str:

@@ -15,10 +15,12 @@ class Watermarks:
     Attributes:
         drained: start of the last read that came back short while nothing of ours was in flight or hidden.
         watermark: everything sent before this has been received, as far as we can know.
+        drains: how many reads of this process came back so.
     """
 
     drained: float | None = None
     watermark: float | None = None
+    drains: int = 0
 
     @classmethod
     async def recalled(cls, ledger: Ledger) -> "Watermarks":
@@ -33,6 +35,7 @@ class Watermarks:
         drained = not full and nothing_hidden
         if drained:
             self.drained = started
+            self.drains += 1
             await ledger.remember(_DRAINED, repr(started))
         reached = started if drained else oldest_sent if full else None
         if reached is not None and reached > (self.watermark or 0.0):
