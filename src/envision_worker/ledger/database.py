@@ -12,21 +12,23 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol, TextIO, TypeVar
 
 from sqlite_utils import Database as SqliteUtilsDatabase
 
-from envision_worker.ledger.records import LedgerUnavailable
+from envision_worker.ledger.records import LedgerHeld, LedgerUnavailable
 from envision_worker.ledger.upgrades import upgrades
 
 T = TypeVar("T")
 Statement = Callable[[sqlite3.Connection], T]
-"""What runs inside a transaction: synchronous, so that nobody else's writes can get into it."""
+"""What runs inside a transaction: synchronous, so that nobody else's writes can get into it. One that was undone may run again."""
 
 Committed = Callable[[float, int], None]
 """Told after each commit: how many seconds it took and how many calls shared it."""
+
+_Asked = tuple[Statement[Any], "asyncio.Future[Any] | None"]
+_Result = tuple[Any, Exception | None]
 
 BUSY_TIMEOUT_S = 10.0
 MAX_GROUP = 256
@@ -37,6 +39,13 @@ class Database(Protocol):
 
     async def run(self, statement: Statement[T]) -> T:
         """Returns once what it wrote is durable. Raises `LedgerUnavailable`."""
+        ...
+
+    def later(self, statement: Statement[object]) -> None:
+        """Ask for something without waiting: it is durable before anything that is asked for after it.
+
+        Where it fails, everything that is asked for from then on fails with `LedgerUnavailable`.
+        """
         ...
 
     async def close(self) -> None:
@@ -76,7 +85,7 @@ class LockFile:
         self._file: TextIO | None = None
 
     def acquire(self) -> None:
-        """Raises `LedgerUnavailable` naming the process that holds it."""
+        """Raises `LedgerHeld` naming the process that holds it, `LedgerUnavailable` where the file can't be had."""
         try:
             self._file = self.path.open("a+", encoding="ascii")
         except OSError as exc:
@@ -87,10 +96,10 @@ class LockFile:
             self._file.seek(0)
             holder = self._file.read().strip() or "unknown"
             self._file.close()
-            raise LedgerUnavailable(f"{self.path}: another process holds the ledger: pid {holder}") from exc
-        self._file.truncate(0)
-        self._file.write(f"{os.getpid()}\n")
-        self._file.flush()
+            raise LedgerHeld(f"{self.path}: another process holds the ledger: pid {holder}") from exc
+        with contextlib.suppress(OSError):  # a full disk: the number is only for people, and SQLite will say it better
+            self._file.truncate(0)
+            os.pwrite(self._file.fileno(), f"{os.getpid()}\n".encode("ascii"), 0)
 
     def release(self) -> None:
         """The file stays: deleting it would let two processes lock two different files."""
@@ -104,17 +113,34 @@ class InlineDatabase:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
+        self._put_off: list[Statement[object]] = []
 
     async def run(self, statement: Statement[T]) -> T:
         """See `Database.run`."""
+        self.catch_up()
+        return self._at_once(statement)
+
+    def later(self, statement: Statement[object]) -> None:
+        """See `Database.later`."""
+        if not self._put_off:
+            asyncio.get_running_loop().call_soon(self.catch_up)
+        self._put_off.append(statement)
+
+    def catch_up(self) -> None:
+        """Carry out what was put off."""
+        while self._put_off:
+            self._at_once(self._put_off.pop(0))
+
+    async def close(self) -> None:
+        """See `Database.close`."""
+        self.catch_up()
+        self.connection.close()
+
+    def _at_once(self, statement: Statement[T]) -> T:
         try:
             return _in_transaction(self.connection, statement)
         except sqlite3.Error as exc:
             raise LedgerUnavailable(str(exc)) from exc
-
-    async def close(self) -> None:
-        """See `Database.close`."""
-        self.connection.close()
 
 
 def _in_transaction(connection: sqlite3.Connection, statement: Statement[T]) -> T:
@@ -130,80 +156,130 @@ def _in_transaction(connection: sqlite3.Connection, statement: Statement[T]) -> 
 
 
 class ThreadedDatabase:
-    """Carries out statements on a thread of its own; those that wait while one commit runs share the next."""
+    """Carries out statements on a thread of its own; those that wait while one commit runs share the next.
+
+    What is asked for in one turn of the loop is handed over together, and a group's results come back together: each change of
+    threads costs more than most statements.
+    """
 
     def __init__(self, connection: sqlite3.Connection, committed: Committed, clock: Callable[[], float]) -> None:
         self._connection = connection
         self._committed = committed
         self._clock = clock
-        self._waiting: queue.SimpleQueue[tuple[Statement[Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._asked: list[_Asked] = []
+        self._waiting: queue.SimpleQueue[list[_Asked] | None] = queue.SimpleQueue()
+        self._lost: Exception | None = None
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
 
     async def run(self, statement: Statement[T]) -> T:
-        """See `Database.run`."""
-        future: Future[T] = Future()
-        self._waiting.put((statement, future))
-        # Cancelling the caller must not cancel the write: it stays in its place in the order.
-        return await asyncio.shield(asyncio.wrap_future(future))
+        """See `Database.run`. A caller that is cancelled does not cancel the write: it keeps its place in the order."""
+        if self._lost is not None:
+            raise LedgerUnavailable(str(self._lost)) from self._lost
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._ask(statement, future)
+        return await future
+
+    def later(self, statement: Statement[object]) -> None:
+        """See `Database.later`."""
+        self._ask(statement, None)
 
     async def close(self) -> None:
         """See `Database.close`."""
+        self._hand_over()
         self._waiting.put(None)
         await asyncio.to_thread(self._thread.join)
         self._connection.close()
 
-    def _serve(self) -> None:
-        while True:
-            group, last = self._next_group()
-            if group:
-                self._carry_out(group)
-            if last:
-                return
+    # --- on the loop -------------------------------------------------------------------------------------------------
 
-    def _next_group(self) -> tuple[list[tuple[Statement[Any], Future[Any]]], bool]:
-        """Everything that waits now, at least one; and whether it is the last."""
-        group: list[tuple[Statement[Any], Future[Any]]] = []
-        item = self._waiting.get()
-        while item is not None:
-            group.append(item)
-            if len(group) == MAX_GROUP:
-                return group, False
-            try:
-                item = self._waiting.get_nowait()
-            except queue.Empty:
-                return group, False
-        return group, True
+    def _ask(self, statement: Statement[Any], future: "asyncio.Future[Any] | None") -> None:
+        if not self._asked:
+            self._loop = asyncio.get_running_loop()
+            self._loop.call_soon(self._hand_over)
+        self._asked.append((statement, future))
 
-    def _carry_out(self, group: list[tuple[Statement[Any], Future[Any]]]) -> None:
-        started = self._clock()
-        results: list[tuple[Future[Any], Any, BaseException | None]] = []
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            results = [self._carry_out_one(statement, future) for statement, future in group]
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as exc:
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
-            failure = LedgerUnavailable(str(exc))
-            results = [(future, None, failure) for _, future in group]
-        self._committed(self._clock() - started, len(group))
-        for future, value, error in results:
-            if error is not None:
+    def _hand_over(self) -> None:
+        asked, self._asked = self._asked, []
+        if asked:
+            self._waiting.put(asked)
+
+    def _deliver(self, group: list[_Asked], results: list[_Result]) -> None:
+        for (_, future), (value, error) in zip(group, results, strict=True):
+            if future is None:
+                self._lost = self._lost or error
+            elif future.done():  # whoever asked is gone
+                continue
+            elif error is not None:
                 future.set_exception(error)
             else:
                 future.set_result(value)
 
-    def _carry_out_one(
-        self, statement: Statement[Any], future: Future[Any]
-    ) -> tuple[Future[Any], Any, BaseException | None]:
-        """One statement's failure undoes that statement alone; a failing disk fails the whole group at its commit."""
-        self._connection.execute("SAVEPOINT one")
+    # --- on the thread -----------------------------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        while group := self._next_group():
+            started = self._clock()
+            results = self._carry_out(group)
+            self._committed(self._clock() - started, len(group))
+            if self._loop is not None and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._deliver, group, results)
+
+    def _next_group(self) -> list[_Asked]:
+        """Everything that waits now, at least one; nothing once there will be no more."""
+        group: list[_Asked] = []
+        asked = self._waiting.get()
+        while asked is not None:
+            group += asked
+            if len(group) >= MAX_GROUP or self._waiting.empty():
+                return group
+            asked = self._waiting.get()
+        self._waiting.put(None)
+        return group
+
+    def _carry_out(self, group: list[_Asked]) -> list[_Result]:
+        """All in one transaction; where one fails, again with each for itself. A failing disk fails the whole group."""
         try:
-            value = statement(self._connection)
-        except (sqlite3.IntegrityError, ValueError, KeyError, TypeError) as exc:
-            self._connection.execute("ROLLBACK TO one")
-            self._connection.execute("RELEASE one")
-            return future, None, exc
-        self._connection.execute("RELEASE one")
-        return future, value, None
+            try:
+                return self._committed_together(group, _together)
+            except Exception as exc:
+                if _is_the_stores(exc):
+                    raise
+                return self._committed_together(group, _each_for_itself)
+        except sqlite3.Error as exc:
+            failure = LedgerUnavailable(str(exc))
+            return [(None, failure) for _ in group]
+
+    def _committed_together(
+        self, group: list[_Asked], how: Callable[[sqlite3.Connection, list[_Asked]], list[_Result]]
+    ) -> list[_Result]:
+        return _in_transaction(self._connection, lambda db: how(db, group))
+
+
+def _together(db: sqlite3.Connection, group: list[_Asked]) -> list[_Result]:
+    return [(statement(db), None) for statement, _ in group]
+
+
+def _each_for_itself(db: sqlite3.Connection, group: list[_Asked]) -> list[_Result]:
+    """One statement's failure undoes that statement alone."""
+    return [_alone(db, statement) for statement, _ in group]
+
+
+def _alone(db: sqlite3.Connection, statement: Statement[Any]) -> _Result:
+    db.execute("SAVEPOINT one")
+    try:
+        value = statement(db)
+    except Exception as exc:
+        if _is_the_stores(exc):
+            raise
+        db.execute("ROLLBACK TO one")
+        db.execute("RELEASE one")
+        return None, exc
+    db.execute("RELEASE one")
+    return value, None
+
+
+def _is_the_stores(error: Exception) -> bool:
+    """Whether the store itself failed, not one statement."""
+    return isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError)

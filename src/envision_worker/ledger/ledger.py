@@ -1,7 +1,8 @@
 """The ledger's contract: what is kept, and the questions and facts that the worker has for it.
 
-A call returns when what it wrote is durable. Calls of one process are carried out in the order in which they were made. All times
-are epoch seconds, handed in by the caller. Every call may raise `LedgerUnavailable`.
+Calls of one process are carried out in the order in which they were made. A call returns when what it wrote is durable, but for
+those that say "without waiting": what they write is durable before whatever is asked for after them, and where that fails every
+later call does. All times are epoch seconds, handed in by the caller. Every call may raise `LedgerUnavailable`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,8 +28,12 @@ class Messages(Protocol):
         """A ticket's messages that are not settled, in the order of P1."""
         ...
 
-    async def begin(self, message_id: MessageId) -> None:
-        """It is in hand now; a process that ends before `settle` leaves it marked."""
+    async def begin(self, message_id: MessageId) -> MessageId | None:
+        """It is in hand now; a process that ends before `settle` leaves it marked.
+
+        Returns:
+            Another message of its ticket that said the same and was applied, if there is one.
+        """
         ...
 
     async def settle(
@@ -46,19 +51,29 @@ class Messages(Protocol):
         ...
 
     async def acknowledged(self, message_id: MessageId, *, at: float) -> None:
-        """Its receipt handle was deleted."""
+        """Its receipt handle was deleted; without waiting."""
         ...
 
     async def gone(self, message_ids: Sequence[MessageId], *, at: float) -> None:
         """They left the queue without us: failure queue or expiry."""
         ...
 
-    async def used_up(self, *, max_receives: int, received_before: float, sent_before: float) -> list[Kept]:
-        """Unacknowledged messages that can't come again: all receives spent and hidden no longer, or older than the retention."""
+    async def used_up(
+        self, *, max_receives: int, received_before: float, sent_before: float, unseen_since: float
+    ) -> list[Kept]:
+        """Unacknowledged messages that can't come again.
+
+        All receives spent and hidden no longer, older than the retention, or not received since `unseen_since` though the queue was
+        read.
+        """
         ...
 
-    async def same_content(self, ticket: EnsonoTicketNumber, content_key: str, *, but: MessageId) -> MessageId | None:
-        """Another message of this ticket that said the same and was applied."""
+    async def orphans(self, *, limit: int) -> list[Kept]:
+        """Unsettled messages that left the queue without us, first of their ticket, and not due to be tried again."""
+        ...
+
+    async def most_receives(self, *, since: float) -> int:
+        """The most receives that any message still in the queue has spent since then."""
         ...
 
     async def due(self, now: float, *, limit: int) -> list[Kept]:
@@ -71,6 +86,10 @@ class Messages(Protocol):
 
     async def get(self, message_id: MessageId) -> Kept | None:
         """One message."""
+        ...
+
+    async def standing(self, message_id: MessageId) -> tuple[Kept, bool] | None:
+        """One message, and whether no earlier one of its ticket is unsettled; None where it is not kept (any more)."""
         ...
 
     async def unsettled(self, transaction_type: str) -> list[MessageId]:
@@ -105,6 +124,20 @@ class Effects(Protocol):
         """What came back for a ticket's effects that are done and whose key starts so: what on the desk is known to be whose."""
         ...
 
+    async def claim(
+        self,
+        ticket: EnsonoTicketNumber,
+        message_id: MessageId,
+        key: str,
+        *,
+        peer: str,
+        what: str,
+        known: Mapping[str, Any],
+        at: float,
+    ) -> "int | Effect":
+        """As `intend`, unless it was carried out already or may have been: then the effect as it stands, and nothing is kept."""
+        ...
+
     async def intend(
         self,
         ticket: EnsonoTicketNumber,
@@ -120,7 +153,11 @@ class Effects(Protocol):
         ...
 
     async def finish(self, effect_id: int, outcome: EffectOutcome, answer: Mapping[str, Any], *, at: float) -> None:
-        """How it ended."""
+        """How it ended, without waiting; an attempt that failed also becomes an event of the ticket."""
+        ...
+
+    async def lost(self, effect_id: int, detail: str, *, at: float) -> None:
+        """This attempt's answer was lost: it stays without an outcome, and that becomes an event of the ticket; without waiting."""
         ...
 
     async def unknown(self) -> list[tuple[EnsonoTicketNumber, str]]:
@@ -136,7 +173,7 @@ class Links(Protocol):
         ...
 
     async def save(self, link: Link) -> None:
-        """Insert or replace; the highest generation is the current one."""
+        """Insert or replace, without waiting; the highest generation is the current one."""
         ...
 
     async def of_desk_ticket(self, kind: DeskKind, desk_id: DeskTicketId) -> Link | None:

@@ -12,6 +12,10 @@ class LedgerUnavailable(Exception):
     """The store can't be opened, read or written: disk full, locked, corrupt, no permission. Says which file and why."""
 
 
+class LedgerHeld(LedgerUnavailable):
+    """Another process works with this ledger; says which."""
+
+
 class State(StrEnum):
     """Where a message stands; exactly one at any time. The names are those of `status --json`."""
 
@@ -169,7 +173,8 @@ class ApprovalRecord:
         round: the generation of the counterpart that it belongs to; one decision counts for each.
         approver: Ensono's `approverEmail`. desk_approvers: who was asked on the desk.
         level_id: the approval level on the desk.
-        decided_by: name, e-mail and phone as far as known. comment: the decider's reason, word for word.
+        decided_by: name, e-mail and phone as far as known.
+        comment: the decider's reason, word for word; before, why nobody can decide; of what did not count, what came of it.
         via: `desk` or `command line`. sent: when Ensono confirmed the decision, None before.
     """
 

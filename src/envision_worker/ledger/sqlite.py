@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,18 +16,20 @@ from envision_worker.ledger.rows import APPROVAL, EFFECT, LINK, approval, approv
 from envision_worker.ledger.sqlite_messages import SqliteMessages
 from envision_worker.vocabulary import DeskKind, DeskTicketId, EnsonoTicketNumber, MessageId
 
+REMEMBERED_LINKS = 10_000
+"""Tickets whose link is kept in memory, at some 500 bytes each."""
+
 
 class SqliteEffects(Effects):
     """See `ledger.ledger.Effects`."""
 
     def __init__(self, database: Database) -> None:
         self._run = database.run
+        self._later = database.later
 
     @override
     async def find(self, ticket: EnsonoTicketNumber, key: str) -> Effect | None:
-        sql = f"SELECT {EFFECT} FROM effects WHERE ticket = ? AND key = ?"
-        row = await self._run(lambda db: db.execute(sql, (ticket, key)).fetchone())
-        return effect(row) if row else None
+        return await self._run(lambda db: _find(db, ticket, key))
 
     @override
     async def answers(self, ticket: EnsonoTicketNumber, prefix: str) -> list[Mapping[str, Any]]:
@@ -34,6 +37,21 @@ class SqliteEffects(Effects):
                  ORDER BY id"""
         values = (ticket, prefix, prefix)
         return await self._run(lambda db: [json.loads(row[0]) for row in db.execute(sql, values)])
+
+    @override
+    async def claim(
+        self,
+        ticket: EnsonoTicketNumber,
+        message_id: MessageId,
+        key: str,
+        *,
+        peer: str,
+        what: str,
+        known: Mapping[str, Any],
+        at: float,
+    ) -> int | Effect:
+        values = (ticket, message_id, key, peer, what, json.dumps(known), at)
+        return await self._run(lambda db: _claim(db, values))
 
     @override
     async def intend(
@@ -47,19 +65,16 @@ class SqliteEffects(Effects):
         known: Mapping[str, Any],
         at: float,
     ) -> int:
-        sql = """INSERT INTO effects (ticket, message_id, key, peer, what, known, intent) VALUES (?, ?, ?, ?, ?, ?, ?)
-                 ON CONFLICT (ticket, key) DO UPDATE SET message_id = excluded.message_id, what = excluded.what,
-                    known = excluded.known, intent = excluded.intent, outcome = NULL, answer = '{}', finished = NULL,
-                    attempts = attempts + 1
-                 RETURNING id"""
         values = (ticket, message_id, key, peer, what, json.dumps(known), at)
-        return await self._run(lambda db: int(db.execute(sql, values).fetchall()[0][0]))
+        return await self._run(lambda db: _intend(db, values))
 
     @override
     async def finish(self, effect_id: int, outcome: EffectOutcome, answer: Mapping[str, Any], *, at: float) -> None:
-        sql = "UPDATE effects SET outcome = ?, answer = ?, finished = ? WHERE id = ?"
-        values = (outcome.value, json.dumps(answer), at, effect_id)
-        await self._run(lambda db: db.execute(sql, values).close())
+        self._later(lambda db: _finish(db, effect_id, outcome, answer, at))
+
+    @override
+    async def lost(self, effect_id: int, detail: str, *, at: float) -> None:
+        self._later(lambda db: _attempt_failed(db, effect_id, f"unknown: {detail}", at))
 
     @override
     async def unknown(self) -> list[tuple[EnsonoTicketNumber, str]]:
@@ -68,22 +83,36 @@ class SqliteEffects(Effects):
 
 
 class SqliteLinks(Links):
-    """See `ledger.ledger.Links`."""
+    """See `ledger.ledger.Links`. The links asked for of late are remembered: nobody but this process writes any."""
 
     def __init__(self, database: Database) -> None:
         self._run = database.run
+        self._later = database.later
+        self._current: OrderedDict[EnsonoTicketNumber, Link | None] = OrderedDict()
 
     @override
     async def current(self, ticket: EnsonoTicketNumber) -> Link | None:
+        if ticket in self._current:
+            return self._current[ticket]
         sql = f"SELECT {LINK} FROM links WHERE ticket = ? ORDER BY generation DESC LIMIT 1"
         row = await self._run(lambda db: db.execute(sql, (ticket,)).fetchone())
-        return link(row) if row else None
+        return self._remembered(ticket, link(row) if row else None)
 
     @override
     async def save(self, value: Link) -> None:
         places = ", ".join("?" * len(LINK.split(",")))
         sql = f"INSERT OR REPLACE INTO links ({LINK}) VALUES ({places})"
-        await self._run(lambda db: db.execute(sql, link_row(value)).close())
+        self._later(lambda db: db.execute(sql, link_row(value)).close())
+        before = self._current.get(value.ticket)
+        if before is None or before.generation <= value.generation:
+            self._remembered(value.ticket, value)
+
+    def _remembered(self, ticket: EnsonoTicketNumber, value: Link | None) -> Link | None:
+        self._current[ticket] = value
+        self._current.move_to_end(ticket)
+        if len(self._current) > REMEMBERED_LINKS:
+            self._current.popitem(last=False)
+        return value
 
     @override
     async def of_desk_ticket(self, kind: DeskKind, desk_id: DeskTicketId) -> Link | None:
@@ -232,6 +261,9 @@ def size_of(path: str) -> int:
 def back_up(path: str, target: str) -> None:
     """A consistent copy by SQLite's own backup, also while a daemon writes; a half-written one never carries the target's name.
 
+    A copy that takes the ledger's place is older than the desk. So it holds that all its tickets were found there, and not when it
+    was made: a worker that starts on it looks for what was applied meanwhile before it writes, as one with an empty ledger does (P12).
+
     Raises:
         LedgerUnavailable: the ledger can't be read or the target can't be written.
     """
@@ -239,9 +271,13 @@ def back_up(path: str, target: str) -> None:
     source = connect_read_only(path)
     try:
         part.unlink(missing_ok=True)
+        part.touch(mode=0o600, exist_ok=False)  # a ledger holds what tickets say
         copy = sqlite3.connect(part)
         try:
             source.backup(copy)
+            with copy:
+                copy.execute("UPDATE links SET adopted = 1")
+                copy.execute("DELETE FROM remembered WHERE name = 'born'")
         finally:
             copy.close()
         part.replace(target)
@@ -250,6 +286,45 @@ def back_up(path: str, target: str) -> None:
         raise LedgerUnavailable(f"{target}: {exc}") from exc
     finally:
         source.close()
+
+
+def _find(db: sqlite3.Connection, ticket: str, key: str) -> Effect | None:
+    row = db.execute(f"SELECT {EFFECT} FROM effects WHERE ticket = ? AND key = ?", (ticket, key)).fetchone()
+    return effect(row) if row else None
+
+
+def _claim(db: sqlite3.Connection, values: tuple[Any, ...]) -> int | Effect:
+    ticket, _, key, *_ = values
+    found = _find(db, ticket, key)
+    return found if found and found.outcome in (EffectOutcome.DONE, None) else _intend(db, values)
+
+
+def _intend(db: sqlite3.Connection, values: tuple[Any, ...]) -> int:
+    sql = """INSERT INTO effects (ticket, message_id, key, peer, what, known, intent) VALUES (?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (ticket, key) DO UPDATE SET message_id = excluded.message_id, what = excluded.what,
+                known = excluded.known, intent = excluded.intent, outcome = NULL, answer = '{}', finished = NULL,
+                attempts = attempts + 1
+             RETURNING id"""
+    return int(db.execute(sql, values).fetchall()[0][0])
+
+
+def _finish(
+    db: sqlite3.Connection, effect_id: int, outcome: EffectOutcome, answer: Mapping[str, Any], at: float
+) -> None:
+    sql = "UPDATE effects SET outcome = ?, answer = ?, finished = ? WHERE id = ?"
+    db.execute(sql, (outcome.value, json.dumps(answer), at, effect_id))
+    if outcome is not EffectOutcome.DONE:
+        said = ", ".join(str(each) for each in answer.values())
+        _attempt_failed(db, effect_id, f"{outcome.value.replace('_', ' ')}: {said}", at)
+
+
+def _attempt_failed(db: sqlite3.Connection, effect_id: int, detail: str, at: float) -> None:
+    """The effect's row is written over by the next attempt; its story keeps each that failed."""
+    db.execute(
+        """INSERT INTO events (at, ticket, message_id, what, detail)
+           SELECT ?, ticket, message_id, peer || ': ' || what, ? FROM effects WHERE id = ?""",
+        (at, detail, effect_id),
+    )
 
 
 def _prune(db: sqlite3.Connection, settled_before: float, limit: int) -> int:

@@ -13,6 +13,8 @@ from envision_worker.vocabulary import EnsonoTicketNumber, MessageId
 
 _UNSETTLED = "state IN ('waiting','retry_later','dead_letter')"
 _IN_QUEUE = "acknowledged IS NULL AND gone IS NULL"
+_NONE_EARLIER = f"""NOT EXISTS (SELECT 1 FROM messages AS e WHERE e.ticket = m.ticket AND e.{_UNSETTLED}
+                    AND (e.sent_ms, e.sequence) < (m.sent_ms, m.sequence))"""
 
 
 class SqliteMessages(Messages):
@@ -20,6 +22,7 @@ class SqliteMessages(Messages):
 
     def __init__(self, database: Database) -> None:
         self._run = database.run
+        self._later = database.later
 
     @override
     async def store(self, arrivals: Sequence[Arrival], *, at: float) -> dict[EnsonoTicketNumber, list[Kept]]:
@@ -30,9 +33,8 @@ class SqliteMessages(Messages):
         return await self._run(lambda db: [kept(row) for row in _undone(db, ticket)])
 
     @override
-    async def begin(self, message_id: MessageId) -> None:
-        sql = "UPDATE messages SET in_hand = 1, attempts = attempts + 1 WHERE message_id = ?"
-        await self._run(lambda db: _changed(db.execute(sql, (message_id,))))
+    async def begin(self, message_id: MessageId) -> MessageId | None:
+        return await self._run(lambda db: _begin(db, message_id))
 
     @override
     async def settle(
@@ -56,7 +58,7 @@ class SqliteMessages(Messages):
 
     @override
     async def acknowledged(self, message_id: MessageId, *, at: float) -> None:
-        await self._run(lambda db: _acknowledged(db, message_id, at))
+        self._later(lambda db: _acknowledged(db, message_id, at))
 
     @override
     async def gone(self, message_ids: Sequence[MessageId], *, at: float) -> None:
@@ -64,19 +66,26 @@ class SqliteMessages(Messages):
         await self._run(lambda db: _changed(db.executemany(sql, [(at, message_id) for message_id in message_ids])))
 
     @override
-    async def used_up(self, *, max_receives: int, received_before: float, sent_before: float) -> list[Kept]:
+    async def used_up(
+        self, *, max_receives: int, received_before: float, sent_before: float, unseen_since: float
+    ) -> list[Kept]:
         sql = f"""SELECT {KEPT} FROM messages WHERE {_IN_QUEUE}
-                  AND (sent_ms < ? OR (receive_count >= ? AND last_received < ?))
+                  AND (sent_ms < ? OR (receive_count >= ? AND last_received < ?) OR last_received < ?)
                   ORDER BY sent_ms, sequence LIMIT 500"""
-        values = (round(sent_before * 1000), max_receives, received_before)
+        values = (round(sent_before * 1000), max_receives, received_before, unseen_since)
         return await self._run(lambda db: [kept(row) for row in db.execute(sql, values)])
 
     @override
-    async def same_content(self, ticket: EnsonoTicketNumber, content_key: str, *, but: MessageId) -> MessageId | None:
-        sql = """SELECT message_id FROM messages WHERE ticket = ? AND content_key = ? AND message_id <> ? AND state = 'applied'
-                 LIMIT 1"""
-        row = await self._run(lambda db: db.execute(sql, (ticket, content_key, but)).fetchone())
-        return MessageId(row[0]) if row else None
+    async def orphans(self, *, limit: int) -> list[Kept]:
+        sql = f"""SELECT {KEPT} FROM messages AS m WHERE gone IS NOT NULL AND held = 0 AND next_attempt IS NULL AND m.{_UNSETTLED}
+                  AND {_NONE_EARLIER} ORDER BY sent_ms LIMIT ?"""
+        return await self._run(lambda db: [kept(row) for row in db.execute(sql, (limit,))])
+
+    @override
+    async def most_receives(self, *, since: float) -> int:
+        sql = f"""SELECT coalesce(max((SELECT count(*) FROM receives AS r WHERE r.message_id = m.message_id AND r.at >= ?)), 0)
+                  FROM messages AS m WHERE {_IN_QUEUE}"""
+        return await self._run(lambda db: int(db.execute(sql, (since,)).fetchone()[0]))
 
     @override
     async def due(self, now: float, *, limit: int) -> list[Kept]:
@@ -86,9 +95,7 @@ class SqliteMessages(Messages):
 
     @override
     async def heads(self, *, limit: int) -> list[Kept]:
-        sql = f"""SELECT {KEPT} FROM messages AS m WHERE state IN ('waiting','retry_later') AND NOT EXISTS (
-                    SELECT 1 FROM messages AS e WHERE e.ticket = m.ticket AND e.{_UNSETTLED}
-                    AND (e.sent_ms, e.sequence) < (m.sent_ms, m.sequence))
+        sql = f"""SELECT {KEPT} FROM messages AS m WHERE state IN ('waiting','retry_later') AND {_NONE_EARLIER}
                   ORDER BY last_tried, sent_ms LIMIT ?"""
         return await self._run(lambda db: [kept(row) for row in db.execute(sql, (limit,))])
 
@@ -97,6 +104,10 @@ class SqliteMessages(Messages):
         sql = f"SELECT {KEPT} FROM messages WHERE message_id = ?"
         row = await self._run(lambda db: db.execute(sql, (message_id,)).fetchone())
         return kept(row) if row else None
+
+    @override
+    async def standing(self, message_id: MessageId) -> tuple[Kept, bool] | None:
+        return await self._run(lambda db: _standing(db, message_id))
 
     @override
     async def unsettled(self, transaction_type: str) -> list[MessageId]:
@@ -168,9 +179,31 @@ def _store_one(db: sqlite3.Connection, arrival: Arrival, at: float) -> int:
     return int(before[0]) if before else 0
 
 
+def _begin(db: sqlite3.Connection, message_id: MessageId) -> MessageId | None:
+    db.execute("UPDATE messages SET in_hand = 1, attempts = attempts + 1 WHERE message_id = ?", (message_id,))
+    row = db.execute(
+        """SELECT o.message_id FROM messages AS m JOIN messages AS o USING (ticket, content_key)
+           WHERE m.message_id = ? AND o.message_id <> m.message_id AND o.state = 'applied' LIMIT 1""",
+        (message_id,),
+    ).fetchone()
+    return MessageId(row[0]) if row else None
+
+
 def _undone(db: sqlite3.Connection, ticket: EnsonoTicketNumber) -> list[tuple[object, ...]]:
     sql = f"SELECT {KEPT} FROM messages WHERE ticket = ? AND {_UNSETTLED} ORDER BY sent_ms, sequence"
     return db.execute(sql, (ticket,)).fetchall()
+
+
+def _standing(db: sqlite3.Connection, message_id: MessageId) -> tuple[Kept, bool] | None:
+    row = db.execute(f"SELECT {KEPT} FROM messages WHERE message_id = ?", (message_id,)).fetchone()
+    if row is None:
+        return None
+    message = kept(row)
+    earlier = f"""SELECT 1 FROM messages WHERE ticket = ? AND {_UNSETTLED} AND (sent_ms, sequence) < (?, ?)
+                  AND message_id <> ? LIMIT 1"""
+    sequence = str(message.sequence).zfill(SEQUENCE_DIGITS)
+    found = db.execute(earlier, (message.ticket, message.sent_ms, sequence, message_id)).fetchone()
+    return message, found is None
 
 
 def _row(db: sqlite3.Connection, message_id: MessageId) -> tuple[str, ...]:

@@ -13,6 +13,15 @@ def first_schema(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@upgrades(name="0002_orphans")
+def orphans(db: Database) -> None:
+    """Finding messages that left the queue unsettled must not cost a look at all that wait."""
+    db.conn.execute(
+        f"""CREATE INDEX orphaned ON messages (ticket, sent_ms, sequence)
+            WHERE gone IS NOT NULL AND held = 0 AND next_attempt IS NULL AND {_UNSETTLED}"""
+    )
+
+
 _UNSETTLED = "state IN ('waiting','retry_later','dead_letter')"
 
 _FIRST_SCHEMA = (
