@@ -165,7 +165,8 @@ def _bytes(answer: Answer) -> bytes:
     body = answer.body
     if answer.chunked:
         headers["Transfer-Encoding"] = "chunked"
-        body = b"%x\r\n%s\r\n" % (len(body), body) + (b"" if answer.breaks_off else b"0\r\n\r\n")
+        chunk = b"%x\r\n%s\r\n" % (len(body), body) if body else b""
+        body = chunk + (b"" if answer.breaks_off else b"0\r\n\r\n")
     else:
         headers.setdefault("Content-Length", str(len(body) * answer.repeat + (100 if answer.breaks_off else 0)))
     head = f"HTTP/1.1 {answer.status} Whatever\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())

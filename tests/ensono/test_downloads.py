@@ -288,7 +288,7 @@ async def test_a_fetch_that_is_cut_off_leaves_nothing_behind(
 ) -> None:
     peer.answer(Silence(begun=True))
     fetching = asyncio.create_task(downloader().fetch(link(peer), "x", spool / "aa"))
-    while names_in(spool) != ["aa.part"]:  # noqa: ASYNC110 - nobody tells when a file appears
+    while names_in(spool) != ["aa.part"]:
         await asyncio.sleep(0)
     fetching.cancel()
     with pytest.raises(asyncio.CancelledError):

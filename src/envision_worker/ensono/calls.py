@@ -26,6 +26,7 @@ class TicketCall:
 
 
 GET_TICKET = TicketCall("get_ticket", "GET", "")
+UPLOAD_URL = TicketCall("upload_url", "GET", "/attachments/probe.txt")
 RETURN_PTN = TicketCall("return_ptn", "PUT", "/returnptn")
 APPROVE = TicketCall("approve", "PUT", "/approve")
 REJECT = TicketCall("reject", "PUT", "/reject")

@@ -1,5 +1,6 @@
 """Envision Connect: the queue and the tickets API, one method for each call of the guide."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from envision_worker.ensono.calls import (
     GET_TICKET,
     REJECT,
     RETURN_PTN,
+    UPLOAD_URL,
     TicketCall,
     decision,
     identity,
@@ -25,6 +27,9 @@ from envision_worker.wire import Wire, clock_skew
 
 IMPOSSIBLE_HANDLE = ReceiptHandle("envision-worker-asks-whether-address-and-key-are-right")
 """No receipt handle of SQS looks like this; deleting it can delete nothing."""
+IMPOSSIBLE_TICKET = EnsonoTicketNumber("e-CS0000000")
+"""Looks like a ticket number, but counting begins at one; Ensono answers that it is none of this company's."""
+TICKETS_PROBE = "probe_tickets"
 
 _DELETE_WAIT = wait_exponential(multiplier=0.5, max=5)
 
@@ -107,6 +112,19 @@ class EnvisionConnect:
                     return
                 raise
             raise answer.malformed("an impossible receipt handle was accepted: look at ensono.base_url")
+
+    async def probe_tickets(self) -> None:
+        """Returns when the tickets API answers, whatever it says.
+
+        It is asked for an upload address of an impossible ticket, which changes nothing. Worth it only where one of its calls failed.
+
+        Raises: as `probe`, but never `Refused`.
+        """
+        request = self._ticket_request(UPLOAD_URL, IMPOSSIBLE_TICKET)
+        async with self._wire.observed(TICKETS_PROBE, writes=False):
+            answer = await self._send(TICKETS_PROBE, request, writes=False)
+            with contextlib.suppress(Refused):
+                answer.document()
 
     async def _delete_once(self, handle: ReceiptHandle) -> None:
         operation = "delete_message"

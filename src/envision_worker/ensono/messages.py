@@ -5,18 +5,14 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, assert_never
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from envision_worker.clock import from_epoch_ms
-from envision_worker.ensono.delivery import MILLISECOND_DIGITS, body_of, integer, kind_of
+from envision_worker.ensono.delivery import MILLISECOND_DIGITS, body_of, integer, kind_of, known_type
 from envision_worker.ensono.fields import MalformedMessage, TicketFields, lowered, text
-from envision_worker.vocabulary import (
-    EnsonoTicketNumber,
-    MessageId,
-    PartnerTicketNumber,
-    TicketType,
-    TransactionType,
-)
+from envision_worker.vocabulary import EnsonoTicketNumber, MessageId, PartnerTicketNumber, TicketType, TransactionType
+
+_SIZE_DIGITS = 15  # petabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +31,8 @@ class Note:
 class RemoteFile:
     """A public attachment. `key` tells the same attachment sent again; `url` is signed and lives two hours.
 
-    `info` is the attachment's page at Ensono, for people; empty where the message has none.
+    `info` is the attachment's page at Ensono, for people; empty where the message has none. Then nothing tells the same file sent
+    again from another of the same name, and losing one would be worse than attaching one twice.
     """
 
     name: str
@@ -127,6 +124,11 @@ class ApprovalRequest(Transaction):
 
     approval: Approval
 
+    @property
+    def repeatable_key(self) -> str | None:
+        """Its approvalId stands in the body, so the same body is the same request, though it has no update time."""
+        return self.content_key
+
 
 def parse(raw: str, *, ticket: EnsonoTicketNumber, message_id: MessageId, content_key: str) -> Transaction:
     """The transaction that a kept message asks for.
@@ -134,9 +136,7 @@ def parse(raw: str, *, ticket: EnsonoTicketNumber, message_id: MessageId, conten
     Raises:
         MalformedMessage: what a handler needs is missing or of a wrong type.
     """
-    message = json.loads(raw)
-    if not isinstance(message, dict):
-        raise MalformedMessage("messages[]", f"is {kind_of(message)}, not an object")
+    message = _loaded(raw)
     attributes = message.get("Attributes")
     if not isinstance(attributes, dict):
         raise MalformedMessage("Attributes", "is missing or no object")
@@ -182,20 +182,24 @@ def _typed(kind: TransactionType, body: dict[str, Any], common: dict[str, Any]) 
     assert_never(kind)
 
 
+def _loaded(raw: str) -> dict[str, Any]:
+    try:
+        message = json.loads(raw)
+    except (ValueError, RecursionError) as exc:
+        raise MalformedMessage("messages[]", "can't be read back: it is nested too deeply") from exc
+    if not isinstance(message, dict):
+        raise MalformedMessage("messages[]", f"is {kind_of(message)}, not an object")
+    return message
+
+
 def _transaction_type(attributes: dict[str, Any]) -> TransactionType:
     given = text(attributes.get("TransactionType"), "Attributes.TransactionType") or ""
-    known = {_squeezed(kind): kind for kind in TransactionType}
-    kind = known.get(_squeezed(given))
+    kind = known_type(given)
     if kind is None:
         raise MalformedMessage(
             "Attributes.TransactionType", f"is {given[:60]!r}; known are {', '.join(TransactionType)}"
         )
     return kind
-
-
-def _squeezed(value: str) -> str:
-    """Case and blanks don't tell transaction types apart (`Approval Request`, `ApprovalRequest`)."""
-    return "".join(value.lower().split())
 
 
 def _ticket_type(body: dict[str, Any], ticket: EnsonoTicketNumber) -> TicketType:
@@ -226,8 +230,7 @@ def _reference_available(attributes: dict[str, Any]) -> bool:
 
 
 def _sent(attributes: dict[str, Any]) -> datetime:
-    faults: list[tuple[str, str]] = []
-    milliseconds = integer(attributes, "SentTimestamp", faults, digits=MILLISECOND_DIGITS)
+    milliseconds = integer(attributes.get("SentTimestamp"), digits=MILLISECOND_DIGITS)
     if not milliseconds:
         raise MalformedMessage("Attributes.SentTimestamp", "is missing or no number: without it the order is unknown")
     return from_epoch_ms(milliseconds)
@@ -235,7 +238,7 @@ def _sent(attributes: dict[str, Any]) -> datetime:
 
 def _changed(body: dict[str, Any]) -> TicketFields | None:
     given = body.get("changed")
-    if given is None or given == "":
+    if given is None or given in ("", []):
         return None
     if not isinstance(given, dict):
         raise MalformedMessage("Body.changed", f"is {kind_of(given)}, not an object")
@@ -267,13 +270,14 @@ def _file(body: dict[str, Any], message_id: MessageId) -> RemoteFile:
         raise MalformedMessage("Body.attachment", "is missing: it is the address to fetch the file from")
     info = text(body.get("attachmentinfo"), "Body.attachmentInfo") or ""
     size = text(body.get("attachmentsize"), "Body.attachmentSize") or ""
+    name = text(body.get("attachmentname"), "Body.attachmentName") or unquote(_last_segment(url)) or "attachment"
     return RemoteFile(
-        name=text(body.get("attachmentname"), "Body.attachmentName") or _last_segment(url) or "attachment",
+        name=name,
         url=url,
         info=info,
         content_type=text(body.get("attachmenttype"), "Body.attachmentType") or "application/octet-stream",
-        size=int(size) if size.isascii() and size.isdigit() and len(size) < 16 else None,  # noqa: PLR2004 - petabytes
-        key=_last_segment(info) or message_id,
+        size=integer(size, digits=_SIZE_DIGITS),
+        key=hashlib.sha256(f"{info}\0{name}\0{size}".encode()).hexdigest()[:32] if info else message_id,
     )
 
 

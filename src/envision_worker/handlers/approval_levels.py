@@ -1,119 +1,162 @@
-"""Approval levels on a desk change: one for each round, one approver or several, and the approvalId where people can read it."""
+"""Levels of approval on a desk change: one for each round of a change, with one approver or several."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from envision_worker.desks.desk import ApprovalState, DeskRef
-from envision_worker.ensono.messages import Approval
+from envision_worker.config.sections import ApprovalsSettings
+from envision_worker.desks.approval import ApprovalLevel, ApprovalRule, ApprovalState, DeskApproval
+from envision_worker.desks.desk import Desk, DeskRef
 from envision_worker.errors import Refused, RefusedFor
-from envision_worker.handlers.effects import Answer
-from envision_worker.handlers.work import Counterpart, Work
-from envision_worker.handlers.writing import add_remark
-from envision_worker.ledger.records import ApprovalStatus
+from envision_worker.handlers.effects import Answer, Effects
+from envision_worker.ledger.records import ApprovalRecord
 
 LEVEL_NAME = "Ensono approval"
 """How every level of the worker's is named; the change says what it is about."""
+_NOT_ACCEPTED = frozenset({RefusedFor.FIELDS, RefusedFor.OTHER})
+_KEY = "approval level:"
 
 
-def note_line(approval: Approval) -> str:
-    """How an approval stands on the desk, so that a ledger that was lost can be told again; read back by `relay.restore`."""
-    return f"Ensono approval {approval.id} for {approval.approver_email}"
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who was put on which level, and who could not be, with why: `address: reason`. `decided`: it was too late for anybody."""
+
+    level_id: str
+    approvers: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    decided: bool = False
 
 
-async def desk_approvers(work: Work, approval: Approval) -> tuple[list[str], list[str]]:
-    """Who is asked on the desk: the configured approvers that the desk knows, else the fallback; and those it doesn't know."""
-    settings = work.peers.settings.approvals
-    wanted = settings.approvers_for(approval.approver_email)
-    known = [email for email in wanted if await work.peers.desk.knows_user(email)]
-    unknown = [email for email in wanted if email not in known]
-    fallback = settings.fallback_approver
-    if not known and fallback and await work.peers.desk.knows_user(fallback.email_id):
-        known = [fallback.email_id]
-    return known, unknown
+def decider(approvals: Sequence[DeskApproval], rule: ApprovalRule, level: ApprovalState) -> DeskApproval | None:
+    """Whose decision counts, if there is one: under `anyone` the first; under `everyone` who made the level what it is.
+
+    Args:
+        level: where the level itself stands; only `everyone` goes by it.
+    """
+    decided = [each for each in approvals if each.state is not ApprovalState.WAITING]
+    decided.sort(key=lambda each: (each.decided_at is None, each.decided_at, each.id))
+    if rule is ApprovalRule.ANYONE:
+        return decided[0] if decided else None
+    deciding = [each for each in decided if each.state is level]
+    if not deciding or level is ApprovalState.WAITING:
+        return None
+    return deciding[0] if level is ApprovalState.REJECTED else deciding[-1]
 
 
-async def ask_on_desk(work: Work, found: Counterpart, approvers: Sequence[str]) -> str:
-    """The round's level with these approvers on it, its mail sent; returns the level's id."""
-    level_id = await _level(work, found, approvers)
-    ref = found.ticket.ref
-    for email in approvers:
-        await _on_level(work, found, level_id, email)
-    await work.effects.set(
-        f"{work.transaction.message_id}:notify",
-        "notify approvers",
-        lambda: work.peers.desk.notify_approvers(ref, level_id),
-    )
-    return level_id
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Puts approvers on one change of the desk.
+
+    Attributes:
+        effects: those of the change's ticket. round: which of the ticket's rounds it is.
+        look_first: a ledger before this one may have made the level.
+    """
+
+    desk: Desk
+    effects: Effects
+    ref: DeskRef
+    rule: ApprovalRule
+    round: int
+    look_first: bool = False
+
+    async def ask(self, approvers: Sequence[str], before: Sequence[ApprovalRecord]) -> Asked:
+        """Put these on the round's level, which is made where there is none (any more).
+
+        Args:
+            before: the round's records so far.
+        """
+        levels = await self.desk.approvals(self.ref)
+        made = {record.level_id for record in before if record.level_id}
+        made |= await self.effects.claimed(f"{_KEY}{self.round}:")
+        level = next((each for each in reversed(levels) if each.id in made), None)
+        if level and decider(level.approvals, self.rule, level.state):
+            return Asked(level.id, decided=True)
+        level_id = level.id if level else ""
+        accepted: list[str] = []
+        refused: list[str] = []
+        for email in approvers:
+            try:
+                level_id = level_id or await self._level(email, levels, len(made))
+                await self._put(level_id, email)
+            except Refused as exc:
+                if exc.why not in _NOT_ACCEPTED:
+                    raise
+                refused.append(f"{email}: {exc.detail}")
+            else:
+                accepted.append(email)
+        return Asked(level_id, tuple(accepted), tuple(refused))
+
+    async def _level(self, email: str, levels: Sequence[ApprovalLevel], number: int) -> str:
+        """A level with this approver on it; the next ones follow, since a desk refuses all for one."""
+        name = f"{LEVEL_NAME} {number + 1}" if number else LEVEL_NAME
+
+        async def write() -> Answer:
+            level = await self.desk.add_approval_level(self.ref, name=name, rule=self.rule, approvers=[email])
+            return {"id": level.id}
+
+        async def look(known: Mapping[str, Any]) -> Answer | None:
+            taken = {*known.get("ids", ()), *await self.effects.claimed(_KEY)}
+            found = [each for each in await self.desk.approvals(self.ref) if each.id not in taken]
+            return next(({"id": each.id} for each in reversed(found) if _is_ours(each, name, email)), None)
+
+        known = {"ids": [each.id for each in levels]}
+        key, what = f"{_KEY}{self.round}:{number}", "add approval level"
+        made = await self.effects.add(key, what, write, look, known=known, look_first=self.look_first)
+        return str(made["id"])
+
+    async def _put(self, level_id: str, email: str) -> None:
+        async def write() -> Answer:
+            return {"id": (await self.desk.add_approver(self.ref, level_id, email)).id}
+
+        async def look(_: Mapping[str, Any]) -> Answer | None:
+            there = await self._of(level_id, [email])
+            return {"id": there[0].id} if there else None
+
+        key = f"approver:{level_id}:{email.casefold()}"
+        await self.effects.add(key, f"add approver {email}", write, look, look_first=True)
+
+    async def notify(self, asked: Asked, key: str) -> None:
+        """Let the desk send its mail to those who were put on the level."""
+
+        async def write() -> Answer:
+            await self.desk.notify_approvers(self.ref, asked.level_id, only=asked.approvers)
+            return {}
+
+        async def look(_: Mapping[str, Any]) -> Answer | None:
+            there = await self._of(asked.level_id, asked.approvers)
+            return {} if there and all(each.sent for each in there) else None
+
+        await self.effects.add(f"notify:{asked.level_id}:{key}", "notify approvers", write, look)
+
+    async def _of(self, level_id: str, emails: Collection[str]) -> list[DeskApproval]:
+        wanted = {each.casefold() for each in emails}
+        there = await self.desk.approvals_of_level(self.ref, level_id)
+        return [each for each in there if each.approver.casefold() in wanted]
 
 
-async def _level(work: Work, found: Counterpart, approvers: Sequence[str]) -> str:
-    ref = found.ticket.ref
+async def ask_for(
+    asking: Asking, settings: ApprovalsSettings, approver: str, before: Sequence[ApprovalRecord]
+) -> tuple[Asked, list[str]]:
+    """Ask on the desk for an approver of Ensono: whom the configuration names as far as the desk takes them, else the fallback.
 
-    async def write() -> Answer:
-        level = await work.peers.desk.add_approval_level(
-            ref, name=LEVEL_NAME, rule=work.peers.settings.approvals.rule, approvers=approvers
-        )
-        return {"id": level.id}
-
-    async def look(_: Mapping[str, Any]) -> Answer | None:
-        levels = await work.peers.desk.approvals(ref)
-        ours = [level for level in levels if level.name == LEVEL_NAME and level.state is ApprovalState.WAITING]
-        return {"id": ours[0].id} if ours else None
-
-    key = f"approval level:{found.link.generation}"
-    made = await work.effects.add(key, "add approval level", write, look, look_first=work.may_be_repeated)
-    return str(made["id"])
-
-
-async def _on_level(work: Work, found: Counterpart, level_id: str, email: str) -> None:
-    ref = found.ticket.ref
-
-    async def write() -> Answer:
-        approval = await work.peers.desk.add_approver(ref, level_id, email)
-        return {"id": approval.id}
-
-    async def look(_: Mapping[str, Any]) -> Answer | None:
-        return await _approval_of(work, ref, level_id, email)
-
-    key = f"approver:{found.link.generation}:{email.casefold()}"
-    if await work.effects.answer(key) is None:
-        await work.effects.add(key, f"add approver {email}", write, look, look_first=True)
+    Returns:
+        Who was asked, and who could not be, with why: `address: reason`.
+    """
+    wanted = settings.approvers_for(approver)
+    known = [email for email in wanted if await asking.desk.knows_user(email)]
+    not_asked = [f"{email}: not known here" for email in wanted if email not in known]
+    asked = await asking.ask(known, before)
+    not_asked += asked.refused
+    if asked.decided or asked.approvers or settings.fallback_approver is None:
+        return asked, not_asked
+    email = settings.fallback_approver.email_id
+    if not await asking.desk.knows_user(email):
+        return asked, [*not_asked, f"{email}: not known here"]
+    asked = await asking.ask([email], before)
+    return asked, [*not_asked, *asked.refused]
 
 
-async def _approval_of(work: Work, ref: DeskRef, level_id: str, email: str) -> Answer | None:
-    for level in await work.peers.desk.approvals(ref):
-        for approval in level.approvals if level.id == level_id else ():
-            if approval.approver.casefold() == email.casefold():
-                return {"id": approval.id}
-    return None
-
-
-async def withdraw_approvals(work: Work, found: Counterpart, reason: str) -> None:
-    """Take what Ensono no longer wants off the desk; what was decided stays as it is."""
-    records = await work.peers.ledger.approvals.of_ticket(work.transaction.ticket)
-    waiting = [record for record in records if record.status is ApprovalStatus.WAITING]
-    for level_id in dict.fromkeys(record.level_id for record in waiting):
-        await _remove_level(work, found, level_id, reason)
-    withdrawn = [
-        replace(record, status=ApprovalStatus.WITHDRAWN, decided=work.now(), comment=reason) for record in waiting
-    ]
-    if withdrawn:
-        await work.peers.ledger.approvals.save(*withdrawn)
-    for record in withdrawn:
-        work.peers.facts.approval_withdrawn(ticket=record.ticket, approval_id=record.approval_id, reason=reason)
-
-
-async def _remove_level(work: Work, found: Counterpart, level_id: str, reason: str) -> None:
-    ref = found.ticket.ref
-    try:
-        await work.effects.set(
-            f"withdraw:{ref.id}:{level_id}",
-            "withdraw approval",
-            lambda: work.peers.desk.remove_approval_level(ref, level_id),
-        )
-    except Refused as exc:
-        if exc.why is RefusedFor.NOT_FOUND:
-            return
-        lines = [reason, "The approval could not be taken off the desk; its decision will not be sent to Ensono."]
-        await add_remark(work, ref, "Approval withdrawn", lines, key=f"withdraw:{level_id}")
+def _is_ours(level: ApprovalLevel, name: str, email: str) -> bool:
+    """Whether a level that stands on the desk is the one that was to be made: in the cloud levels have no names."""
+    on_it = {each.approver.casefold() for each in level.approvals}
+    return level.name in ("", name) and (not on_it or email.casefold() in on_it)

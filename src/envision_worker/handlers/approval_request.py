@@ -1,76 +1,105 @@
 """Approval Request: someone on the desk is asked to decide; the decision goes back by `relay.approvals`."""
 
-from envision_worker.ensono.messages import ApprovalRequest
-from envision_worker.handlers.approval_levels import ask_on_desk, desk_approvers, note_line
-from envision_worker.handlers.counterpart import counterpart
+from collections.abc import Sequence
+
+from envision_worker.ensono.fields import MalformedMessage
+from envision_worker.ensono.messages import Approval, ApprovalRequest
+from envision_worker.handlers.approval_levels import Asking, ask_for
+from envision_worker.handlers.approval_notes import TITLE, note_lines
+from envision_worker.handlers.counterpart import GONE_STATES, counterpart
+from envision_worker.handlers.values import is_status
 from envision_worker.handlers.work import Counterpart, Work
 from envision_worker.handlers.writing import add_remark
 from envision_worker.ledger.records import ApprovalRecord, ApprovalStatus
 from envision_worker.outcome import Applied, DeadLetter, DeadLetterReason
 from envision_worker.vocabulary import DeskKind
 
+_OVER = frozenset({ApprovalStatus.APPROVED, ApprovalStatus.REJECTED})
+
 
 async def apply(work: Work, transaction: ApprovalRequest) -> Applied | DeadLetter:
-    """An approval for the approver on the change, which is created first where it is not there."""
+    """An approval for the approver on the change, which is created first where it is not there.
+
+    Raises:
+        MalformedMessage: its approvalId is that of another change's approval.
+    """
     if work.kind is not DeskKind.CHANGE:
         detail = f"Approval Request is for changes, and {transaction.ticket} is no change: {transaction.ticket_type}"
         return DeadLetter(DeadLetterReason.NOT_FOR_THIS_TICKET_TYPE, detail)
     found = await counterpart(work)
-    if found is None:  # New or Cancelled: nobody waits for a decision any more
+    if found is None or is_status(transaction.fields.state, *GONE_STATES):  # nobody waits for a decision any more
         return Applied()
-    if await work.peers.ledger.approvals.get(transaction.approval.id):
+    known = await work.peers.ledger.approvals.get(transaction.approval.id)
+    if known is not None:
+        if known.ticket != transaction.ticket:
+            raise MalformedMessage("Body.approvalId", f"is that of an approval of {known.ticket}")
         return Applied(already=True)
-    if await _decided(work, found):
-        await _keep(work, found, transaction, (), "", ApprovalStatus.SUPERSEDED)
+    records = await work.peers.ledger.approvals.of_ticket(transaction.ticket)
+    of_round = [record for record in records if record.round == found.link.generation]
+    decided = next((record for record in of_round if record.status in _OVER), None)
+    if decided is not None:  # Ensono considers no decision after the first
+        await _tell_too_late(work, found, transaction.approval, decided)
+        await _keep(work, found, transaction.approval, (), "", ApprovalStatus.SUPERSEDED)
         return Applied()
-    approvers, unknown = await desk_approvers(work, transaction.approval)
-    if not approvers:
+    return await _ask(work, found, transaction.approval, of_round)
+
+
+async def _ask(
+    work: Work, found: Counterpart, approval: Approval, of_round: Sequence[ApprovalRecord]
+) -> Applied | DeadLetter:
+    settings = work.peers.settings.approvals
+    asking = Asking(
+        desk=work.peers.desk,
+        effects=work.effects,
+        ref=found.ticket.ref,
+        rule=settings.rule,
+        round=found.link.generation,
+        look_first=work.may_be_repeated,
+    )
+    asked, not_asked = await ask_for(asking, settings, approval.approver_email, of_round)
+    if asked.decided:  # on the desk, just now; the next look there makes this one void, too
+        await _keep(work, found, approval, (), asked.level_id, ApprovalStatus.WAITING)
+        return Applied()
+    if not asked.approvers:
         detail = (
-            f"the desk knows no approver for {transaction.approval.approver_email}: see approvals.fallback_approver"
+            f"the desk has nobody to ask for {approval.approver_email} ({'; '.join(not_asked)}): name its approvers "
+            f'under [approvals.approvers], or set approvals.fallback_approver = {{ email_id = "…" }}'
         )
         return DeadLetter(DeadLetterReason.REFUSED_BY_DESK, detail)
-    level_id = await ask_on_desk(work, found, approvers)
-    await _tell(work, found, transaction, approvers, unknown)
-    await _keep(work, found, transaction, tuple(approvers), level_id, ApprovalStatus.WAITING)
+    await asking.notify(asked, approval.id)
+    lines = note_lines(approval, asked.approvers, not_asked, asked.level_id)
+    await add_remark(work, found.ticket.ref, TITLE, lines, key=f"approval:{approval.id}")
+    await _keep(work, found, approval, asked.approvers, asked.level_id, ApprovalStatus.WAITING)
     work.peers.facts.approval_requested(
-        ticket=transaction.ticket, approval_id=transaction.approval.id, approver=", ".join(approvers)
+        ticket=work.transaction.ticket, approval_id=approval.id, approver=", ".join(asked.approvers)
     )
     return Applied()
 
 
-async def _decided(work: Work, found: Counterpart) -> bool:
-    """Whether this round has its decision: Ensono considers none after the first."""
-    records = await work.peers.ledger.approvals.of_ticket(work.transaction.ticket)
-    over = {ApprovalStatus.APPROVED, ApprovalStatus.REJECTED}
-    return any(record.round == found.link.generation and record.status in over for record in records)
-
-
-async def _tell(
-    work: Work, found: Counterpart, transaction: ApprovalRequest, approvers: list[str], unknown: list[str]
-) -> None:
-    approval = transaction.approval
-    lines = [f"{approval.approver_name} <{approval.approver_email}> is asked by Ensono to decide."]
-    lines.append(f"Asked here: {', '.join(approvers)}")
-    lines += [f"Not known here: {', '.join(unknown)}"] if unknown else []
-    lines.append(note_line(approval))
-    await add_remark(work, found.ticket.ref, "Approval", lines, key=f"approval:{approval.id}")
+async def _tell_too_late(work: Work, found: Counterpart, approval: Approval, decided: ApprovalRecord) -> None:
+    lines = [
+        f"{approval.approver_name} <{approval.approver_email}> is asked by Ensono, too, but nobody is asked here:",
+        f"this change was {decided.status.value} by {decided.decided_by[0] or decided.decided_by[1]}.",
+        f"Ensono approval {approval.id}",
+    ]
+    await add_remark(work, found.ticket.ref, TITLE, lines, key=f"approval:{approval.id}")
 
 
 async def _keep(
     work: Work,
     found: Counterpart,
-    transaction: ApprovalRequest,
+    approval: Approval,
     approvers: tuple[str, ...],
     level_id: str,
     status: ApprovalStatus,
 ) -> None:
     record = ApprovalRecord(
-        approval_id=transaction.approval.id,
-        ticket=transaction.ticket,
+        approval_id=approval.id,
+        ticket=work.transaction.ticket,
         round=found.link.generation,
         desk_id=found.link.desk_id,
-        approver=transaction.approval.approver_email,
-        approver_name=transaction.approval.approver_name,
+        approver=approval.approver_email,
+        approver_name=approval.approver_name,
         desk_approvers=approvers,
         level_id=level_id,
         requested=work.now(),

@@ -25,15 +25,21 @@ async def apply(work: Work, transaction: Attachment) -> Applied:
         await work.peers.files.done_with(transaction)
         return Applied(already=True)
     file = await work.peers.files.of(transaction)
-    if isinstance(file, NotFetched):
-        await _tell_missing(work, found, transaction, file.why)
-        return Applied()
+    missing = file.why if isinstance(file, NotFetched) else await _refusal(work, found, transaction, file)
+    if missing:
+        await _tell_missing(work, found, transaction, missing)
+    await work.peers.files.done_with(transaction)
+    work.saw(found.ticket)
+    return Applied()
+
+
+async def _refusal(work: Work, found: Counterpart, transaction: Attachment, file: LocalFile) -> str | None:
+    """Attach; why the desk does not take this file, None where it took it."""
     try:
         await _attach(work, found, transaction, file)
     except Refused as exc:
         if exc.why in _NOT_ABOUT_THE_FILE:
             raise
-        why = f"the service desk did not take it: {exc.detail}"
         work.peers.facts.attachment_not_fetched(
             message_id=transaction.message_id,
             ticket=transaction.ticket,
@@ -41,9 +47,8 @@ async def apply(work: Work, transaction: Attachment) -> Applied:
             reason="refused_by_desk",
             for_good=True,
         )
-        await _tell_missing(work, found, transaction, why)
-    await work.peers.files.done_with(transaction)
-    return Applied()
+        return f"the service desk did not take it: {exc.detail}"
+    return None
 
 
 async def _attach(work: Work, found: Counterpart, transaction: Attachment, file: LocalFile) -> None:

@@ -4,7 +4,7 @@ from envision_worker.ensono.fields import MalformedMessage, TicketFields
 from envision_worker.ensono.messages import Closure
 from envision_worker.handlers.change_state import CLOSED, apply_state
 from envision_worker.handlers.counterpart import counterpart
-from envision_worker.handlers.update import apply_changed
+from envision_worker.handlers.update import CLOSING_FIELDS, apply_changed
 from envision_worker.handlers.work import Work
 from envision_worker.outcome import Applied
 from envision_worker.vocabulary import DeskKind
@@ -28,7 +28,7 @@ async def apply(work: Work, transaction: Closure) -> Applied:
 def _closing(transaction: Closure) -> TicketFields:
     """What changed, completed by what the message says of the closing elsewhere."""
     changed = transaction.changed or TicketFields()
-    told = {name: getattr(transaction.fields, name) for name in ("status", "close_code", "close_notes")}
+    told = {name: getattr(transaction.fields, name) for name in ("status", *sorted(CLOSING_FIELDS))}
     closing = changed.model_copy(
         update={k: v for k, v in told.items() if v is not None and getattr(changed, k) is None}
     )

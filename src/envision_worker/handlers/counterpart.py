@@ -9,12 +9,14 @@ from envision_worker.desks.desk import DeskRef, DeskTicket, Fields, Life
 from envision_worker.ensono.messages import Redraft, ReturnEnsonoNum, Transaction
 from envision_worker.errors import Refused, RefusedFor
 from envision_worker.handlers import texts
+from envision_worker.handlers.approval_notes import restore_approvals
 from envision_worker.handlers.effects import ENSONO
+from envision_worker.handlers.fields_update import complete
 from envision_worker.handlers.values import ENDED, is_status, mapped, open_status
 from envision_worker.handlers.work import Counterpart, Work
 from envision_worker.handlers.writing import creating, set_fields
 from envision_worker.ledger.records import Link
-from envision_worker.vocabulary import DeskKind, DeskTicketId
+from envision_worker.vocabulary import DeskKind, DeskTicketId, TicketType
 
 GONE_STATES = frozenset({"new", "cancelled"})
 """Change states after which the desk change is cancelled."""
@@ -43,10 +45,10 @@ async def counterpart(work: Work) -> Counterpart | None:
 
 
 def may_create(transaction: Transaction) -> bool:
-    """Never for ReturnEnsonoNum, nor for Redraft and the states New and Cancelled."""
+    """Never for ReturnEnsonoNum, nor for Redraft and a change's states New and Cancelled."""
     if isinstance(transaction, ReturnEnsonoNum | Redraft):
         return False
-    return not is_status(transaction.fields.state, *GONE_STATES)
+    return transaction.ticket_type is not TicketType.CHANGE or not is_status(transaction.fields.state, *GONE_STATES)
 
 
 def _is_over(transaction: Transaction, found: Counterpart) -> bool:
@@ -61,11 +63,13 @@ def _is_over(transaction: Transaction, found: Counterpart) -> bool:
 
 async def _follow(work: Work, link: Link) -> Counterpart | None:
     """The linked ticket as it stands now; its parent where it was merged; None where it is deleted or in the trash."""
-    ticket = await read(work, DeskRef(link.kind, link.desk_id))
+    ref = DeskRef(link.kind, link.desk_id)
+    ticket = work.recalled(ref) or await read(work, ref)
     if ticket is None or ticket.trashed:
         return None
     if ticket.ref.id == link.desk_id:
         return Counterpart(link, ticket)
+    await _put_number(work, ticket)
     merged = replace(link, desk_id=ticket.ref.id, number=ticket.number, adopted=True, returned=None)
     await work.peers.ledger.links.save(merged)
     return Counterpart(merged, ticket)
@@ -88,32 +92,42 @@ async def read(work: Work, ref: DeskRef) -> DeskTicket | None:
 
 async def _adopt(work: Work) -> Counterpart | None:
     """Where the ledger knows none: what the desk shows under Ensono's number, or under ours that the message names."""
-    created = await work.effects.answer(_create_key(1))
-    if created:  # made, but the process ended before the link was kept
-        ref = DeskRef(work.kind, DeskTicketId(created["id"]))
-        ticket = await read(work, ref)
-        return await _linked(work, ticket, adopted=False) if ticket and not ticket.trashed else None
-    ticket = _chosen(await _candidates(work))
-    if ticket is None:
-        return None
-    if not ticket.ensono_number:
-        await set_fields(work, ticket.ref, Fields(ensono_number=work.transaction.ticket), key=f"number:{ticket.ref.id}")
-    return await _linked(work, ticket, adopted=True)
-
-
-async def _linked(work: Work, ticket: DeskTicket, *, adopted: bool) -> Counterpart:
-    link = Link(
-        ticket=work.transaction.ticket,
-        generation=1,
-        kind=work.kind,
-        desk_id=ticket.ref.id,
-        number=ticket.number,
-        created=work.now(),
-        created_by=work.transaction.message_id,
-        adopted=adopted,
-    )
+    begun = await work.peers.ledger.effects.find(work.transaction.ticket, _create_key(1))
+    if begun and begun.outcome is None and may_create(work.transaction):
+        return None  # its answer was lost: making it begins with a look
+    made = await _made_before(work, 1)
+    if made:  # but the process ended before the link was kept
+        link = _link_of_made(work, made, 1)
+    else:
+        found = _chosen(await _candidates(work))
+        if found is None:
+            return None
+        await _put_number(work, found)
+        made, link = found, replace(_link(work, found, 1), adopted=True)
+        peers = work.peers
+        await restore_approvals(peers.desk, peers.ledger, peers.facts, link, found.life, now=work.now())
     await work.peers.ledger.links.save(link)
-    return Counterpart(link, ticket)
+    return Counterpart(link, made)
+
+
+async def _made_before(work: Work, generation: int) -> DeskTicket | None:
+    """The counterpart that this ledger knows to have made, if it is still there."""
+    created = await work.effects.answer(_create_key(generation))
+    ticket = await read(work, DeskRef(work.kind, DeskTicketId(created["id"]))) if created else None
+    return ticket if ticket and not ticket.trashed else None
+
+
+async def _put_number(work: Work, ticket: DeskTicket) -> None:
+    """Let a ticket that bears no number bear Ensono's; a closed one that takes no fields goes without, the ledger knows it."""
+    if ticket.ensono_number:
+        return
+    number = Fields(ensono_number=work.transaction.ticket)
+    try:
+        await set_fields(work, ticket.ref, number, key=f"number:{ticket.ref.id}")
+    except Refused as exc:
+        if exc.why is not RefusedFor.CLOSED:
+            raise
+        work.peers.facts.field_dropped(ticket=work.transaction.ticket, fields=sorted(number.names()), detail=exc.detail)
 
 
 async def _candidates(work: Work) -> list[DeskTicket]:
@@ -124,9 +138,15 @@ async def _candidates(work: Work) -> list[DeskTicket]:
         named = await work.peers.desk.locate(work.kind, transaction.client_ticket_number)
         ids += [named] if named and named not in ids else []
     work.bearing = frozenset(map(str, ids))
-    tickets = [await read(work, DeskRef(work.kind, desk_id)) for desk_id in ids]
-    bearing = ("", transaction.ticket)
-    return [ticket for ticket in tickets if ticket and not ticket.trashed and ticket.ensono_number in bearing]
+    tickets = [(desk_id, await read(work, DeskRef(work.kind, desk_id))) for desk_id in ids]
+    return [
+        ticket for desk_id, ticket in tickets if ticket and not ticket.trashed and _may_be(transaction, desk_id, ticket)
+    ]
+
+
+def _may_be(transaction: Transaction, desk_id: str, ticket: DeskTicket) -> bool:
+    """Its field is empty or equal. What one was merged into stands for it, whatever other number that bears."""
+    return ticket.ensono_number in ("", transaction.ticket) or ticket.ref.id != desk_id
 
 
 def _chosen(candidates: Sequence[DeskTicket]) -> DeskTicket | None:
@@ -149,6 +169,8 @@ def _create_key(generation: int) -> str:
 
 async def make(work: Work, generation: int) -> Counterpart:
     """A new counterpart from what the transaction carries. The caller keeps its link, as the last step of what it replaces."""
+    while await work.effects.answer(_create_key(generation)) and not await _made_before(work, generation):
+        generation += 1  # made, and gone again before its link was kept
     transaction, settings = work.transaction, work.peers.settings
     given = mapped(work, transaction.fields)
     wanted = replace(
@@ -168,18 +190,24 @@ async def make(work: Work, generation: int) -> Counterpart:
     if work.bearing is None:
         work.bearing = frozenset(map(str, await work.peers.desk.find(work.kind, transaction.ticket)))
     ticket = await creating(work, wanted, describe, key=_create_key(generation), known=work.bearing)
-    link = Link(
-        ticket=transaction.ticket,
+    return Counterpart(_link_of_made(work, ticket, generation), ticket)
+
+
+def _link_of_made(work: Work, ticket: DeskTicket, generation: int) -> Link:
+    complete = work.transaction.fields.short_description is not None
+    return replace(_link(work, ticket, generation), complete=complete, state=_state_reached(work))
+
+
+def _link(work: Work, ticket: DeskTicket, generation: int) -> Link:
+    return Link(
+        ticket=work.transaction.ticket,
         generation=generation,
         kind=work.kind,
         desk_id=ticket.ref.id,
         number=ticket.number,
         created=work.now(),
-        created_by=transaction.message_id,
-        complete=transaction.fields.short_description is not None,
-        state=_state_reached(work),
+        created_by=work.transaction.message_id,
     )
-    return Counterpart(link, ticket)
 
 
 def _requester(work: Work) -> dict[str, str]:
@@ -193,6 +221,8 @@ def _standing(work: Work) -> dict[str, Any]:
     if work.kind is DeskKind.REQUEST:
         status = None if is_status(fields.status, *ENDED) else open_status(work, fields)
         return {"status": status} if status else {}
+    if is_status(fields.state, *ENDED):
+        return {}
     steps = work.peers.settings.mapping.steps(fields.state) if fields.state else ()
     first = steps[0] if steps else None
     named = {"stage": first.stage, "status": first.status} if first else {}
@@ -210,10 +240,7 @@ async def _completed(work: Work, found: Counterpart) -> Counterpart:
     fields = work.transaction.fields
     if found.link.complete or fields.short_description is None:
         return found
-    given = mapped(work, fields)
-    text = texts.description(work.transaction, work.peers.settings.zone)
-    wanted = replace(given.fields, title=fields.short_description, description=text)
-    await set_fields(work, found.ticket.ref, wanted, key=f"complete:{found.link.generation}")
+    await complete(work, found)
     link = replace(found.link, complete=True)
     await work.peers.ledger.links.save(link)
     return Counterpart(link, found.ticket)
@@ -225,7 +252,7 @@ async def _completed(work: Work, found: Counterpart) -> Counterpart:
 async def return_number(work: Work, found: Counterpart) -> Counterpart:
     """`returnptn` after a create, and again where a later message shows that Ensono still does not know the number."""
     link, transaction = found.link, work.transaction
-    if work.turn.number_returned or not _wants_number(link, transaction):
+    if not _wants_number(link, transaction, in_this_read=work.turn.number_returned):
         return found
     work.turn.number_returned = True
     await work.effects.set(
@@ -239,8 +266,9 @@ async def return_number(work: Work, found: Counterpart) -> Counterpart:
     return Counterpart(returned, found.ticket)
 
 
-def _wants_number(link: Link, transaction: Transaction) -> bool:
+def _wants_number(link: Link, transaction: Transaction, *, in_this_read: bool) -> bool:
+    """A number that was never returned is, whatever else was in this read; one that was, at most once in a read."""
     unknown = not transaction.reference_available or transaction.client_ticket_number is None
     if link.returned is None:
         return not link.adopted or unknown or transaction.client_ticket_number != link.number
-    return unknown and transaction.sent.timestamp() > link.returned + RETURN_AGAIN_AFTER_S
+    return unknown and not in_this_read and transaction.sent.timestamp() > link.returned + RETURN_AGAIN_AFTER_S

@@ -19,4 +19,6 @@ async def apply(work: Work, transaction: Create) -> Applied:
         return Applied(already=True)
     if is_status(transaction.fields.status, *ENDED):
         await apply_status(work, found, transaction.fields)
+    else:
+        work.saw(found.ticket)
     return Applied()

@@ -1,8 +1,8 @@
-"""Changed fields of an incident or a request, without its status: set what has a field on the desk, tell the rest in a note."""
+"""Fields of an incident or a request, without its status: set what has a field on the desk, tell the rest in a note."""
 
 from dataclasses import replace
 
-from envision_worker.desks.desk import Life
+from envision_worker.desks.desk import Fields, Life
 from envision_worker.ensono.fields import TicketFields
 from envision_worker.errors import Refused, RefusedFor
 from envision_worker.handlers import texts
@@ -12,6 +12,7 @@ from envision_worker.handlers.writing import add_remark, set_fields
 
 _NOT_TOLD = frozenset({"status", "short_description", "description"})
 _NAME_HERE = {"change_type": "type", "change_risk": "risk"}
+_OVER = frozenset({Life.CLOSED, Life.CANCELLED})
 
 
 async def apply_fields(
@@ -22,21 +23,35 @@ async def apply_fields(
     Args:
         but: fields that are applied elsewhere.
     """
-    given = mapped(work, changed)
-    wanted = given.fields
-    if changed.short_description is not None:
-        wanted = replace(wanted, title=changed.short_description)
-    if changed.description is not None:
-        wanted = replace(wanted, description=texts.description(work.transaction, work.peers.settings.zone))
+    wanted = _wanted(work, changed, describe=changed.description is not None)
+    await _set(work, found, changed, wanted, key=f"{work.transaction.message_id}:fields", but=_NOT_TOLD | but)
+
+
+async def complete(work: Work, found: Counterpart) -> None:
+    """Set title, description and every field that the desk has; the description tells them all."""
+    fields = work.transaction.fields
+    wanted = _wanted(work, fields, describe=True)
+    key = f"complete:{found.link.generation}"
+    await _set(work, found, fields, wanted, key=key, but=frozenset(fields.given()))
+
+
+def _wanted(work: Work, given: TicketFields, *, describe: bool) -> Fields:
+    text = texts.description(work.transaction, work.peers.settings.zone) if describe else None
+    return replace(mapped(work, given).fields, title=given.short_description, description=text)
+
+
+async def _set(
+    work: Work, found: Counterpart, given: TicketFields, wanted: Fields, *, key: str, but: frozenset[str]
+) -> None:
     try:
-        refused = await set_fields(work, found.ticket.ref, wanted, key=f"{work.transaction.message_id}:fields")
+        refused = await set_fields(work, found.ticket.ref, wanted, key=key)
     except Refused as exc:
-        if exc.why is not RefusedFor.CLOSED and found.ticket.life is not Life.CLOSED:
+        if exc.why is not RefusedFor.CLOSED and found.ticket.life not in _OVER:
             raise
-        await tell(work, found, changed)  # closed tickets take no fields, but notes
+        await tell(work, found, given)  # closed tickets take no fields, but notes
         return
     set_here = frozenset(_NAME_HERE.get(name, name) for name in wanted.names())
-    told = texts.lines(changed, work.peers.settings.zone, but=_NOT_TOLD | set_here | but)
+    told = texts.lines(given, work.peers.settings.zone, but=set_here | but)
     told += [f"Not accepted by the desk: {line}" for line in refused]
     if told:
         await add_remark(work, found.ticket.ref, "Changed at Ensono", told, key="changed")

@@ -18,4 +18,5 @@ async def apply(work: Work, transaction: Notes) -> Applied:
     already = await work.effects.answer(f"note:{key}") is not None
     html = texts.comment(note, work.peers.settings.zone)
     await add_note(work, found.ticket.ref, html, public=note.public, key=key, mark=texts.mark_of(note.id))
+    work.saw(found.ticket)
     return Applied(already=already)

@@ -35,7 +35,7 @@ async def _taken(work: Work, ticket: DeskTicket) -> str | None:
     if ticket.ensono_number not in ("", mine):
         return f"{work.kind.value} {ticket.number} bears {ticket.ensono_number} already"
     link = await work.peers.ledger.links.current(mine)
-    if link and link.desk_id != ticket.ref.id:
+    if link and not await _stands_for(work, link, ticket):
         return f"{mine} is linked to {link.number} already"
     other = await work.peers.ledger.links.of_desk_ticket(work.kind, ticket.ref.id)
     if other and other.ticket != mine:
@@ -44,6 +44,14 @@ async def _taken(work: Work, ticket: DeskTicket) -> str | None:
     if link is None and elsewhere:
         return f"{mine} stands on another {work.kind.value} already (id {elsewhere[0]})"
     return None
+
+
+async def _stands_for(work: Work, link: Link, ticket: DeskTicket) -> bool:
+    """Whether the link leads to this ticket, if need be by a merger."""
+    if link.desk_id == ticket.ref.id:
+        return True
+    linked = await read(work, DeskRef(link.kind, link.desk_id))
+    return linked is not None and linked.ref.id == ticket.ref.id
 
 
 def _link(work: Work, ticket: DeskTicket) -> Link:

@@ -3,6 +3,7 @@
 import hashlib
 import html
 import re
+import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -48,7 +49,12 @@ _SECTIONS = {
 }
 _TIMES = frozenset({"opened_time", "off_hold_date", "start_date", "end_date"})
 _TAGS = re.compile(r"<[^>]*>")
+_RARE = re.compile("[\U00010000-\U0010ffff]")
 MARK_LENGTH = 8
+PLAIN_LIMIT = 200
+"""Characters that any desk's plain field takes."""
+TITLE_LIMIT = 160
+"""Characters of a shortDescription (guide, Fields for opening a ticket)."""
 
 
 def label(name: str) -> str:
@@ -72,7 +78,10 @@ def as_time(text: str) -> datetime | None:
 
 def shown_time(moment: datetime, zone: ZoneInfo) -> str:
     """A time for people, in the configured zone, which it names."""
-    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+    try:
+        return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+    except OverflowError:  # the first or the last day that there is, which is another one there
+        return moment.isoformat()
 
 
 def shown(name: str, value: str, zone: ZoneInfo) -> str:
@@ -86,7 +95,8 @@ def description(transaction: Transaction, zone: ZoneInfo, remarks: Iterable[str]
     fields = transaction.fields
     kind = transaction.ticket_type
     parts = [f"<div>{escaped(fields.description or fields.short_description or '')}</div>"]
-    parts.append(_block("From Ensono", [f"Ensono {kind.lower()} {transaction.ticket}", *lines(fields, zone)]))
+    head = [f"Ensono {kind.lower()} {transaction.ticket}", *_long_title(fields)]
+    parts.append(_block("From Ensono", [*head, *lines(fields, zone)]))
     if kind is TicketType.CHANGE:
         given = fields.given()
         parts += [_block(title, given[name].split("\n")) for name, title in _SECTIONS.items() if name in given]
@@ -96,12 +106,23 @@ def description(transaction: Transaction, zone: ZoneInfo, remarks: Iterable[str]
     return "".join(parts)
 
 
+def _long_title(fields: TicketFields) -> list[str]:
+    """A title that is longer than Ensono's own limit may not fit into the desk's field."""
+    title = fields.short_description or ""
+    return [f"Title: {title}"] if len(title) > TITLE_LIMIT else []
+
+
 def lines(fields: TicketFields, zone: ZoneInfo, *, but: frozenset[str] = frozenset()) -> list[str]:
     """One line, `label: value`, for each field that is there, without the long texts, the update time and those named."""
     given = fields.given()
     return [
         f"{title}: {shown(name, given[name], zone)}" for name, title in _LABELS.items() if name in given.keys() - but
     ]
+
+
+def is_cut(text: str | None) -> bool:
+    """Whether a desk's plain field would not show a text as it is: too long for one, or of several lines."""
+    return text is not None and (len(text) > PLAIN_LIMIT or "\n" in text)
 
 
 def _block(title: str, said: Iterable[str]) -> str:
@@ -127,7 +148,7 @@ def remark(title: str, said: Iterable[str], mark: str) -> str:
 
 def marked(body: str, mark: str) -> str:
     """A note's HTML with the mark by which it is found again (contract, section 6)."""
-    return f"{body}<br>Ensono ref {mark}"
+    return f"{body}<br>Ensono ref {escaped(mark)}"
 
 
 def mark_of(note_id: str) -> str:
@@ -138,6 +159,16 @@ def mark_of(note_id: str) -> str:
 def own_mark(*parts: str) -> str:
     """The mark of a note of the worker's own: the same for the same transaction, also after a lost ledger."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:MARK_LENGTH]
+
+
+def without_rare(markup: str) -> str:
+    """The same HTML for a desk that takes no characters beyond the basic plane (emoji): it still shows exactly that text."""
+    return _RARE.sub(lambda found: f"&#{ord(found[0])};", markup)
+
+
+def rare_named(text: str) -> str:
+    """Plain text with the name of each character beyond the basic plane in its place: `[fire]`."""
+    return _RARE.sub(lambda found: f"[{unicodedata.name(found[0], f'U+{ord(found[0]):X}').lower()}]", text)
 
 
 def plain(markup: str) -> str:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from envision_worker.clock import Clock
 from envision_worker.config.mapping import MappingSettings
 from envision_worker.config.sections import ApprovalsSettings, Reopen
-from envision_worker.desks.desk import Desk, DeskTicket, LocalFile
+from envision_worker.desks.desk import Desk, DeskRef, DeskTicket, LocalFile
 from envision_worker.ensono.connect import EnvisionConnect
 from envision_worker.ensono.messages import Attachment, Transaction
 from envision_worker.handlers.effects import Effects
@@ -56,11 +56,20 @@ class Files(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A desk ticket as it stood a moment ago; `at` is monotonic."""
+
+    ticket: DeskTicket
+    at: float
+
+
 @dataclass(slots=True)
 class Turn:
-    """What is remembered of a ticket during one read."""
+    """What is remembered of a ticket during one read. `seen`: its counterpart after the last message, where that left it as it was."""
 
     number_returned: bool = False
+    seen: Seen | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,10 @@ class Work:
     """Ids on the desk that bear the ticket's number, where they were looked for."""
     adopted: bool = False
     """Whether the counterpart was found on the desk, not made by this ledger."""
+    seen: Seen | None = None
+    """The counterpart as the message before this one left it."""
+    from_memory: bool = False
+    """Whether the counterpart was taken as it was `seen`: where the desk refuses anything then, it has to be looked at again."""
 
     @property
     def kind(self) -> DeskKind:
@@ -99,11 +112,26 @@ class Work:
         """Whether a ledger that was lost may have applied this transaction already, on a counterpart that this one only found."""
         return self.adopted and self.transaction.sent.timestamp() < self.peers.settings.born + CLOCKS_APART_S
 
+    def saw(self, ticket: DeskTicket) -> None:
+        """The ticket's next message in this read, if it comes soon, may take it that its counterpart still stands so."""
+        self.turn.seen = Seen(ticket, self.peers.clock.monotonic())
+
+    def recalled(self, ref: DeskRef) -> DeskTicket | None:
+        """That ticket as it stood a moment ago; None where it has to be read."""
+        if self.seen is None or self.seen.ticket.ref != ref:
+            return None
+        if self.peers.clock.monotonic() - self.seen.at > SEEN_FOR_S:
+            return None
+        self.from_memory = True
+        return self.seen.ticket
+
     def now(self) -> float:
         """The wall clock, epoch seconds."""
         return self.peers.clock.now().timestamp()
 
 
+SEEN_FOR_S = 5.0
+"""How long a counterpart counts as seen just now; somebody at the desk may merge, trash or close it meanwhile."""
 CLOCKS_APART_S = 3600.0
 """How far Ensono's clock and ours may be apart where they are compared."""
 
@@ -114,3 +142,7 @@ class Counterpart:
 
     link: Link
     ticket: DeskTicket
+
+    def is_made_by(self, transaction: Transaction) -> bool:
+        """Whether it came into being from this very transaction, and so carries all that it says."""
+        return not self.link.adopted and self.link.created_by == transaction.message_id

@@ -1,57 +1,28 @@
 """Writing on a desk ticket so that nothing of it is lost: a refused optional field is dropped and told, a note has its mark."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from envision_worker.desks.desk import DeskRef, DeskTicket, Fields
 from envision_worker.errors import Refused, RefusedFor
+from envision_worker.handlers import texts
+from envision_worker.handlers.dropping import ABOUT_VALUES, Dropping
 from envision_worker.handlers.effects import Answer
-from envision_worker.handlers.texts import bears, label, own_mark, plain, remark
 from envision_worker.handlers.work import Work
 from envision_worker.vocabulary import DeskTicketId
-
-NEVER_DROPPED = frozenset({"title", "description", "requester", "ensono_number"})
-_ABOUT_VALUES = frozenset({RefusedFor.FIELDS, RefusedFor.OTHER})
-_MAX_ATTEMPTS = 8  # each drops at least one field, and there are not many more
-
-
-class Dropping:
-    """Fields that are tried again without what the desk refused."""
-
-    def __init__(self, work: Work, wanted: Fields) -> None:
-        self._work = work
-        self.wanted = wanted
-        self.dropped: list[str] = []
-
-    def after(self, refused: Refused) -> None:
-        """Drop what the error names; all optional fields where it names none. Raises it again where nothing can be dropped."""
-        if refused.why not in _ABOUT_VALUES or len(self.dropped) >= len(self.wanted.names()) + _MAX_ATTEMPTS:
-            raise refused
-        named = frozenset(refused.fields) & self.wanted.names()
-        out = named - NEVER_DROPPED if named else self.wanted.names() - NEVER_DROPPED
-        default = self._work.peers.settings.default_requester
-        other_requester = ("requester" in named or not refused.fields) and self.wanted.requester not in (None, default)
-        if not out and not other_requester:
-            raise refused
-        if refused.fields and not named:  # it wants what we did not send: dropping others can't help
-            raise refused
-        self.dropped += [f"{label(name)}: {self.wanted.value_of(name)}" for name in sorted(out)]
-        self.wanted = self.wanted.without(out)
-        if other_requester:
-            self.wanted = replace(self.wanted, requester=default)
-        self._work.peers.facts.field_dropped(
-            ticket=self._work.transaction.ticket, fields=sorted(out), detail=refused.detail
-        )
 
 
 async def set_fields(work: Work, ref: DeskRef, wanted: Fields, *, key: str) -> list[str]:
     """Set fields of a desk ticket; returns what the desk refused, as `label: value`."""
     dropping = Dropping(work, wanted)
+
+    async def write() -> None:
+        await work.peers.desk.update(ref, dropping.wanted)
+
     while dropping.wanted.names():
-        current = dropping.wanted
         try:
-            await work.effects.set(key, "update", lambda current=current: work.peers.desk.update(ref, current))  # type: ignore[misc]
+            await work.effects.set(key, "update", write)
         except Refused as exc:
             dropping.after(exc)
         else:
@@ -59,29 +30,42 @@ async def set_fields(work: Work, ref: DeskRef, wanted: Fields, *, key: str) -> l
     return dropping.dropped
 
 
+async def in_any_characters(write: Callable[[str], Awaitable[object]], html: str) -> None:
+    """Write some HTML; on a desk that refuses rare characters, with these written out."""
+    try:
+        await write(html)
+    except Refused as exc:
+        written_out = texts.without_rare(html)
+        if exc.why not in ABOUT_VALUES or written_out == html:
+            raise
+        await write(written_out)
+
+
 async def add_note(work: Work, ref: DeskRef, html: str, *, public: bool, key: str, mark: str) -> None:
     """A note, once. It ends with `mark`, by which it is found where its answer was lost."""
 
-    async def write() -> Answer:
-        return {"id": await work.peers.desk.add_note(ref, html, public=public)}
+    async def look(_: Mapping[str, Any]) -> Answer | None:
+        return await find_note(work, ref, mark, words=texts.plain(html))
 
-    async def look(known: Mapping[str, Any]) -> Answer | None:
-        return await find_note(work, ref, mark, words=plain(html), since=known.get("since"))
+    async def send(markup: str) -> None:
+        async def write() -> Answer:
+            return {"id": await work.peers.desk.add_note(ref, markup, public=public)}
 
-    await work.effects.add(f"note:{key}", "add note", write, look, look_first=work.may_be_repeated)
+        await work.effects.add(f"note:{key}", "add note", write, look, look_first=work.may_be_repeated)
+
+    await in_any_characters(send, html)
 
 
-async def find_note(work: Work, ref: DeskRef, mark: str, *, words: str, since: float | None) -> Answer | None:
+async def find_note(work: Work, ref: DeskRef, mark: str, *, words: str) -> Answer | None:
     """The note with this mark that no other effect of ours brought about; the one with the same words before any other."""
     claimed = await work.effects.claimed("note:")
     marked: str | None = None
     for stub in await work.peers.desk.notes(ref):
-        too_old = since is not None and stub.added is not None and stub.added.timestamp() < since
-        if stub.id in claimed or too_old:
+        if stub.id in claimed:
             continue
         text = await _text_of(work, ref, stub.id)
-        if bears(text, mark):
-            if plain(text) == words:
+        if texts.bears(text, mark):
+            if texts.plain(text) == words:
                 return {"id": stub.id}
             marked = marked or stub.id
     return {"id": marked} if marked else None
@@ -98,8 +82,8 @@ async def _text_of(work: Work, ref: DeskRef, note_id: str) -> str:
 
 async def add_remark(work: Work, ref: DeskRef, title: str, lines: Sequence[str], *, key: str) -> None:
     """A private note of the worker's own about this transaction; `key` tells several of one transaction apart."""
-    mark = own_mark(work.transaction.ticket, work.transaction.content_key, key)
-    html = remark(title, lines, mark)
+    mark = texts.own_mark(work.transaction.ticket, work.transaction.content_key, key)
+    html = texts.remark(title, lines, mark)
     await add_note(work, ref, html, public=False, key=f"own:{ref.id}:{work.transaction.content_key}:{key}", mark=mark)
 
 
@@ -112,11 +96,11 @@ async def creating(
         describe: the description for what was dropped so far.
         known: ids that bear the ticket's number already; anything else that bears it afterwards is ours.
     """
-    dropping = Dropping(work, wanted)
+    dropping = Dropping(work, replace(wanted, description=describe(())))
     fresh: list[DeskTicket] = []
 
     async def write() -> Answer:
-        fields = replace(dropping.wanted, description=describe(dropping.dropped))
+        fields = replace(dropping.wanted, description=dropping.in_its_characters(describe(dropping.dropped)))
         made = await work.peers.desk.create(work.transaction.ticket_type, fields)
         fresh.append(made)
         return {"id": made.ref.id}
