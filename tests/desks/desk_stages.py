@@ -7,7 +7,8 @@ from typing import Any, Literal, Protocol
 from desk_world import HandClock
 
 from envision_worker.clock import SystemClock
-from envision_worker.desks.desk import ApprovalState, Desk, DeskNames, DeskRef
+from envision_worker.desks.approval import ApprovalState
+from envision_worker.desks.desk import Desk, DeskNames, DeskRef
 from envision_worker.desks.life import LifeNames
 from envision_worker.desks.manageengine.settings import ManageEngineSettings
 from envision_worker.desks.memory import MemoryDesk

@@ -7,17 +7,8 @@ import pytest
 from desk_stages import CAB, KNOWN, SECOND, Stage
 from desk_world import error_of
 
-from envision_worker.desks.desk import (
-    ApprovalLevel,
-    ApprovalRule,
-    ApprovalState,
-    DeskNames,
-    DeskRef,
-    DeskTicket,
-    Fields,
-    Life,
-    LocalFile,
-)
+from envision_worker.desks.approval import ApprovalLevel, ApprovalRule, ApprovalState
+from envision_worker.desks.desk import DeskNames, DeskRef, DeskTicket, Fields, Life, LocalFile
 from envision_worker.errors import Refused, RefusedFor
 from envision_worker.vocabulary import DeskKind, DeskTicketId, PartnerTicketNumber, TicketType
 

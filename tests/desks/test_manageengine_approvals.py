@@ -18,7 +18,8 @@ from desk_world import (
     on_premises,
 )
 
-from envision_worker.desks.desk import ApprovalRule, ApprovalState, DeskRef
+from envision_worker.desks.approval import ApprovalRule, ApprovalState
+from envision_worker.desks.desk import DeskRef
 from envision_worker.errors import Malformed, Refused, RefusedFor, Unreachable, Unsure
 from envision_worker.vocabulary import DeskKind, DeskTicketId
 

@@ -27,7 +27,12 @@ WANTED = Fields(title="Disk full", requester=REQUESTER, ensono_number="e-CS1")
 @pytest.fixture
 async def old_build() -> AsyncIterator[ManageEngineStage]:
     """On premises, as builds were before the documents of today."""
-    flavour = {"change_comments": False, "search_form": "array", "notify_path": "_send_notification"}
+    flavour = {
+        "change_comments": False,
+        "search_form": "array",
+        "notify_path": "_send_notification",
+        "notify_content_path": "_get_notification_content",
+    }
     async with manageengine_stage("on_premises", note_key="request_note", flavour=flavour) as stage:
         stage.simulator.switches.note_key = "request_note"
         stage.simulator.switches.criteria_form = "array"

@@ -1,8 +1,10 @@
 import pytest
 from desk_world import HandClock, error_of
 
-from envision_worker.desks.desk import ApprovalRule, ApprovalState, DeskNames, DeskRef, Fields, Life
-from envision_worker.desks.memory import MemoryDesk, Moment
+from envision_worker.desks.approval import ApprovalRule, ApprovalState
+from envision_worker.desks.desk import DeskNames, DeskRef, Fields, Life
+from envision_worker.desks.memory import MemoryDesk
+from envision_worker.desks.memory_faults import Moment
 from envision_worker.errors import Refused, RefusedFor, Unreachable, Unsure
 from envision_worker.vocabulary import DeskKind, DeskTicketId, TicketType
 

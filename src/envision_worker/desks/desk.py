@@ -5,13 +5,14 @@ Every verb raises only the errors of `envision_worker.errors`: `Unreachable`, `T
 escaped; everything else is plain text. Values are the desk's own names (`In Progress`), already mapped.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+from envision_worker.desks.approval import ApprovalLevel, ApprovalRule, DeskApproval
 from envision_worker.vocabulary import DeskKind, DeskTicketId, PartnerTicketNumber, TicketType
 
 UDF_FIELDS = "udf_fields"
@@ -140,53 +141,6 @@ class LocalFile:
     size: int
 
 
-class ApprovalRule(StrEnum):
-    """How an approval level is decided."""
-
-    ANYONE = "anyone"
-    EVERYONE = "everyone"
-
-
-class ApprovalState(StrEnum):
-    """Where one approver's approval, or a whole level, stands."""
-
-    WAITING = "waiting"
-    APPROVED = "approved"
-    REJECTED = "rejected"
-
-
-@dataclass(frozen=True, slots=True)
-class DeskApproval:
-    """One approver's approval on the desk.
-
-    Attributes:
-        approver: who was asked (e-mail address, empty where the desk shows none).
-        decided_by_name, decided_by_email, decided_by_phone: who decided (the delegate, where there is one); empty before.
-        comments: what the decider wrote.
-        sent: whether the approver was notified.
-    """
-
-    id: str
-    approver: str
-    state: ApprovalState
-    sent: bool = True
-    decided_by_name: str = ""
-    decided_by_email: str = ""
-    decided_by_phone: str = ""
-    decided_at: datetime | None = None
-    comments: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ApprovalLevel:
-    """A level of approval on a change with its approvals."""
-
-    id: str
-    name: str
-    state: ApprovalState
-    approvals: tuple[DeskApproval, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class DeskNames:
     """Everything of the configuration that must exist on the desk for it to work; see `Desk.missing`."""
@@ -207,7 +161,13 @@ class DeskNames:
 
 
 class Desk(Protocol):
-    """One service desk."""
+    """One service desk.
+
+    Attributes:
+        called: the product's name, for people.
+    """
+
+    called: str
 
     # --- reading: repeats safely -------------------------------------------------------------------------------------
 
@@ -217,6 +177,10 @@ class Desk(Protocol):
 
     async def find(self, kind: DeskKind, ensono_number: str) -> Sequence[DeskTicketId]:
         """The tickets whose number field holds exactly this, newest first; trashed and cancelled ones included."""
+        ...
+
+    async def bearing(self, kind: DeskKind, prefix: str) -> Sequence[DeskTicket]:
+        """The tickets whose number field begins with this, newest first; where there are thousands, the newest few hundred."""
         ...
 
     async def locate(self, kind: DeskKind, number: PartnerTicketNumber) -> DeskTicketId | None:
@@ -243,8 +207,19 @@ class Desk(Protocol):
         """All levels of approval of a change, each with its approvals; empty where it has none."""
         ...
 
+    async def approvals_of_level(self, ref: DeskRef, level_id: str) -> Sequence[DeskApproval]:
+        """The approvals of one level, for less than `approvals` costs. Empty where the level is gone.
+
+        Raises `Refused` with `NOT_FOUND` or `MERGED` where the change is.
+        """
+        ...
+
     async def knows_user(self, email: str) -> bool:
         """Whether a user with this address can be an approver."""
+        ...
+
+    async def phone_of(self, email: str) -> str:
+        """The telephone number of the user with this address; empty where the desk has none or knows no such user."""
         ...
 
     async def missing(self, names: DeskNames) -> Sequence[str]:
@@ -305,8 +280,12 @@ class Desk(Protocol):
         """Cancel a change. A change that is cancelled already is a success."""
         ...
 
-    async def notify_approvers(self, ref: DeskRef, level_id: str) -> None:
-        """Let the desk send its mail to those of a level who have not decided; also how they are reminded."""
+    async def notify_approvers(self, ref: DeskRef, level_id: str, *, only: Collection[str] | None = None) -> None:
+        """Let the desk send its mail to those of a level who have not decided; also how they are reminded.
+
+        Args:
+            only: addresses; nobody else is written to. None: all.
+        """
         ...
 
     async def remove_approval_level(self, ref: DeskRef, level_id: str) -> None:

@@ -3,61 +3,20 @@
 Its journal tells every effect that really happened, in order; that is what tests look at.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, TypeVar
 
 from envision_worker.clock import Clock
-from envision_worker.desks.desk import (
-    ApprovalLevel,
-    ApprovalRule,
-    DeskApproval,
-    DeskNames,
-    DeskRef,
-    DeskTicket,
-    Fields,
-    FileStub,
-    Life,
-    LocalFile,
-    NoteStub,
-)
+from envision_worker.desks.approval import ApprovalLevel, ApprovalRule, DeskApproval
+from envision_worker.desks.desk import DeskNames, DeskRef, DeskTicket, Fields, FileStub, Life, LocalFile, NoteStub
 from envision_worker.desks.life import LifeNames
+from envision_worker.desks.memory_faults import Effect, Fault, Interfere, Moment
 from envision_worker.desks.memory_world import PEER, World
 from envision_worker.errors import Refused, RefusedFor
 from envision_worker.vocabulary import DeskKind, DeskTicketId, PartnerTicketNumber, TicketType, desk_kind
 
 Result = TypeVar("Result")
-
-
-class Moment(StrEnum):
-    """When something interferes with a call."""
-
-    BEFORE = "before"
-    AFTER = "after"
-
-
-Interfere = Callable[[str, Moment], Awaitable[None]]
-"""Called with each verb before and after its effect; may wait, or raise in place of the desk's answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """One write that was carried out: the verb, the ticket (the one it made, for `create`), what it was called with."""
-
-    verb: str
-    ref: DeskRef
-    what: Mapping[str, Any]
-
-
-@dataclass(slots=True)
-class _Fault:
-    verb: str
-    error: Exception
-    moment: Moment
-    times: int
-    late_s: float
 
 
 class MemoryDesk:
@@ -69,12 +28,14 @@ class MemoryDesk:
         interfere: called around every effect, and before every read.
     """
 
+    called = "the reference desk"
+
     def __init__(self, clock: Clock, *, life: LifeNames | None = None) -> None:
         self.world = World(clock, life or LifeNames())
         self.journal: list[Effect] = []
         self.interfere: Interfere | None = None
         self._clock = clock
-        self._faults: list[_Fault] = []
+        self._faults: list[Fault] = []
         self._late: list[tuple[float, Callable[[], object]]] = []
 
     # --- failures ----------------------------------------------------------------------------------------------------
@@ -86,7 +47,7 @@ class MemoryDesk:
             after: the effect happens, its answer is lost.
             late_s: the effect happens so many seconds after the call failed.
         """
-        self._faults.append(_Fault(verb, error, Moment.AFTER if after else Moment.BEFORE, times, late_s))
+        self._faults.append(Fault(verb, error, Moment.AFTER if after else Moment.BEFORE, times, late_s))
 
     def heal(self) -> None:
         """No more failures; what is late still happens."""
@@ -144,6 +105,12 @@ class MemoryDesk:
         hits = self.world.searchable(kind)
         return [each.ref.id for each in hits if ensono_number and each.fields.ensono_number == ensono_number]
 
+    async def bearing(self, kind: DeskKind, prefix: str) -> Sequence[DeskTicket]:
+        """By the beginning of the number field."""
+        await self._read("bearing")
+        hits = self.world.searchable(kind)
+        return [self.world.shown(each.ref) for each in hits if each.bears(prefix)]
+
     async def locate(self, kind: DeskKind, number: PartnerTicketNumber) -> DeskTicketId | None:
         """By the number that people use."""
         await self._read("locate")
@@ -177,10 +144,21 @@ class MemoryDesk:
         await self._read("approvals")
         return tuple(level.shown() for level in self.world.ticket(ref).levels)
 
+    async def approvals_of_level(self, ref: DeskRef, level_id: str) -> Sequence[DeskApproval]:
+        """One level's."""
+        await self._read("approvals_of_level")
+        levels = self.world.ticket(ref).levels
+        return tuple(each for level in levels if level.id == level_id for each in level.approvals)
+
     async def knows_user(self, email: str) -> bool:
         """Whether `world.names` has this address."""
         await self._read("knows_user")
         return self.world.knows(email)
+
+    async def phone_of(self, email: str) -> str:
+        """As in `world.phones`."""
+        await self._read("phone_of")
+        return self.world.phones.get(email.casefold(), "")
 
     async def missing(self, names: DeskNames) -> Sequence[str]:
         """What isn't in `world.names`."""
@@ -288,9 +266,9 @@ class MemoryDesk:
             comment=comment,
         )
 
-    async def notify_approvers(self, ref: DeskRef, level_id: str) -> None:
+    async def notify_approvers(self, ref: DeskRef, level_id: str, *, only: Collection[str] | None = None) -> None:
         """Mail those who have not decided."""
-        await self._write("notify_approvers", ref, lambda: self.world.notify(ref, level_id), level_id=level_id)
+        await self._write("notify_approvers", ref, lambda: self.world.notify(ref, level_id, only), level_id=level_id)
 
     async def remove_approval_level(self, ref: DeskRef, level_id: str) -> None:
         """Withdraw a level."""

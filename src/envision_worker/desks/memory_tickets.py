@@ -3,15 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from envision_worker.desks.desk import (
-    ApprovalLevel,
-    ApprovalRule,
-    ApprovalState,
-    DeskApproval,
-    DeskRef,
-    Fields,
-    FileStub,
-)
+from envision_worker.desks.approval import ApprovalLevel, ApprovalRule, ApprovalState, DeskApproval
+from envision_worker.desks.desk import DeskRef, Fields, FileStub
 from envision_worker.vocabulary import DeskTicketId, PartnerTicketNumber
 
 
@@ -66,3 +59,7 @@ class Ticket:
     closure: tuple[str | None, str] | None = None
     trashed: bool = False
     merged_into: DeskTicketId | None = None
+
+    def bears(self, prefix: str) -> bool:
+        """Whether it can be read and its number field begins so."""
+        return self.merged_into is None and (self.fields.ensono_number or "").startswith(prefix)

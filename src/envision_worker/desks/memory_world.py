@@ -1,23 +1,12 @@
 """What the reference desk keeps and the rules it keeps it by; also what people do there, which is how tests act as them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 from envision_worker.clock import Clock
-from envision_worker.desks.desk import (
-    ApprovalLevel,
-    ApprovalRule,
-    ApprovalState,
-    DeskApproval,
-    DeskNames,
-    DeskRef,
-    DeskTicket,
-    Fields,
-    FileStub,
-    Life,
-    LocalFile,
-)
+from envision_worker.desks.approval import ApprovalLevel, ApprovalRule, ApprovalState, DeskApproval
+from envision_worker.desks.desk import DeskNames, DeskRef, DeskTicket, Fields, FileStub, Life, LocalFile
 from envision_worker.desks.life import LifeNames
 from envision_worker.desks.memory_tickets import Level, Note, Ticket
 from envision_worker.errors import Refused, RefusedFor
@@ -46,6 +35,7 @@ class World:
     Attributes:
         tickets: all that were ever made and not deleted.
         names: where set, names that are not in it are refused, and so are approvers.
+        phones: telephone numbers by address in small letters.
         refused_fields: names of fields that are refused; with `tells_fields` off, without saying which.
         locks_closed: whether a closed ticket refuses updates.
         workflow: whether a change may take this stage and status.
@@ -55,6 +45,7 @@ class World:
     def __init__(self, clock: Clock, life: LifeNames) -> None:
         self.tickets: dict[DeskRef, Ticket] = {}
         self.names: DeskNames | None = None
+        self.phones: dict[str, str] = {}
         self.refused_fields: frozenset[str] = frozenset()
         self.tells_fields = True
         self.locks_closed = False
@@ -218,10 +209,10 @@ class World:
         level.approvals.append(made)
         return made
 
-    def notify(self, ref: DeskRef, level_id: str) -> None:
+    def notify(self, ref: DeskRef, level_id: str, only: Collection[str] | None) -> None:
         """Mail those who have not decided."""
         level = self.level(ref, level_id)
-        waiting = [each for each in level.approvals if each.state is ApprovalState.WAITING]
+        waiting = [each for each in level.approvals if each.is_to_be_asked(only)]
         level.mails += [each.approver for each in waiting]
         level.approvals = [replace(each, sent=True) if each in waiting else each for each in level.approvals]
 

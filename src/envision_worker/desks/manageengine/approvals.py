@@ -1,9 +1,10 @@
 """Approvals of changes: levels, approvers, the desk's mails to them (the API's "Change approval level" and "Change approval" pages)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from envision_worker.desks.desk import ApprovalLevel, ApprovalRule, ApprovalState, DeskApproval, DeskRef
+from envision_worker.desks.approval import ApprovalLevel, ApprovalRule, ApprovalState, DeskApproval
+from envision_worker.desks.desk import DeskRef
 from envision_worker.desks.manageengine.answers import PEER
 from envision_worker.desks.manageengine.client import Client
 from envision_worker.desks.manageengine.fields import plain
@@ -34,7 +35,19 @@ class Approvals:
         if ref.kind is not DeskKind.CHANGE:
             return ()
         rows = [row for row in await self._level_rows(ref) if not flag(row.get("deleted"))]
-        return tuple([_level(row, await self._approval_rows(ref, text(row["id"]))) for row in rows])
+        return tuple([self._level(row, await self._approval_rows(ref, self._address(row))) for row in rows])
+
+    async def of_level(self, ref: DeskRef, level_id: str) -> Sequence[DeskApproval]:
+        """One level's approvals, without a look at the levels."""
+        path = self._tickets.path(ref, _LEVELS, level_id, _APPROVALS)
+        try:
+            rows = await self._client.rows("list_approvals", *path, keys=[_APPROVALS])
+        except Refused as exc:
+            if exc.why is not RefusedFor.NOT_FOUND:
+                raise
+            await self._tickets.read(ref)  # tells where the change itself is gone
+            return ()
+        return _approvals(rows)
 
     async def add_level(self, ref: DeskRef, title: str, rule: ApprovalRule, approvers: Sequence[str]) -> ApprovalLevel:
         """A level in the change's present stage."""
@@ -48,16 +61,16 @@ class Approvals:
         made = _made("add_approval_level", answer, "approval_level")
         added = [] if self._flavour.approvers_with_level else await self._fill(ref, made, named)
         told = part(made, _APPROVALS)
-        return _level(made, added or (told if isinstance(told, list) else []))
+        return self._level(made, added or (told if isinstance(told, list) else []))
 
     async def add_approver(self, ref: DeskRef, level_id: str, approver: str) -> DeskApproval:
         """One more approver on a level."""
         return _approval(await self._add(ref, level_id, {"approver": await self._named(approver)}))
 
-    async def notify(self, ref: DeskRef, level_id: str) -> None:
+    async def notify(self, ref: DeskRef, level_id: str, only: Collection[str] | None) -> None:
         """Mail those of the level who have not decided; nobody left, no call."""
-        waiting = [_approval(row) for row in await self._approval_rows(ref, level_id)]
-        ids = [each.id for each in waiting if each.state is ApprovalState.WAITING]
+        approvals = _approvals(await self._approval_rows(ref, level_id))
+        ids = [each.id for each in approvals if each.is_to_be_asked(only)]
         if not ids:
             return
         path = self._tickets.path(ref, _LEVELS, level_id, _APPROVALS, self._flavour.notify_path)
@@ -83,7 +96,7 @@ class Approvals:
             if _has_approvals(summary) is False:
                 return []
         ask_levels = self._client.rows("list_approval_levels", *path, keys=[_LEVELS])
-        return [row for row in await self._tickets.checked(ref, ask_levels) if text(row.get("id"))]
+        return [row for row in await self._tickets.checked(ref, ask_levels) if self._address(row)]
 
     async def _approval_rows(self, ref: DeskRef, level_id: str) -> list[Json]:
         path = self._tickets.path(ref, _LEVELS, level_id, _APPROVALS)
@@ -100,11 +113,23 @@ class Approvals:
         if flavour.approval_level_named:
             level["name"] = plain(title)
         if flavour.approval_level_numbered:
-            level["level"] = await self._free_number(ref)
+            level["level"] = await self._free_number(ref, stage)
         return level
 
-    async def _free_number(self, ref: DeskRef) -> int:
-        taken = {whole(row.get("level")) for row in await self._level_rows(ref)}
+    def _address(self, row: Json) -> str:
+        """What stands for a level in addresses, and so for us: its id, or on some builds its number."""
+        return text(row.get(self._flavour.approval_level_path))
+
+    def _level(self, row: Json, approvals: Sequence[Any]) -> ApprovalLevel:
+        return ApprovalLevel(
+            self._address(row), text(row.get("name")), _state(row.get("status")), _approvals(approvals)
+        )
+
+    async def _free_number(self, ref: DeskRef, stage: str) -> int:
+        """The next number in this stage: levels are decided one after the other."""
+        rows = await self._level_rows(ref)
+        of_stage = [row for row in rows if text(part(row, self._flavour.approval_stage_key, "id")) in ("", stage)]
+        taken = {whole(row.get("level")) for row in of_stage}
         free = max((number for number in taken if number is not None), default=0) + 1
         if free > MAX_LEVEL:
             detail = f"the change has had {MAX_LEVEL} levels of approval, more can't be made"
@@ -127,7 +152,7 @@ class Approvals:
 
     async def _fill(self, ref: DeskRef, level: Json, named: list[dict[str, dict[str, str]]]) -> list[Json]:
         """Put approvers on a level just made. Where one is refused, the level goes again: nothing happened, as a refusal says."""
-        level_id = text(level.get("id"))
+        level_id = self._address(level)
         try:
             return [await self._add(ref, level_id, each) for each in named]
         except Refused:
@@ -151,7 +176,7 @@ class Approvals:
     async def _mail(self, ref: DeskRef, level_id: str) -> dict[str, Any] | None:
         if self._flavour.notify_content == "none":
             return None
-        path = self._tickets.path(ref, _LEVELS, level_id, _APPROVALS, "get_notification_content")
+        path = self._tickets.path(ref, _LEVELS, level_id, _APPROVALS, self._flavour.notify_content_path)
         call = self._client.get("read_approval_mail", *path)
         content = {"notification": (await self._tickets.checked(ref, call)).get("notification") or {}}
         return {"approval": content} if self._flavour.notify_content == "wrapped" else content
@@ -173,9 +198,9 @@ def _state(status: Any) -> ApprovalState:
     return _STATES.get(name(status).strip().lower(), ApprovalState.WAITING)
 
 
-def _level(row: Json, approvals: Sequence[Any]) -> ApprovalLevel:
-    shown = tuple(_approval(each) for each in approvals if isinstance(each, Mapping) and not flag(each.get("deleted")))
-    return ApprovalLevel(text(row.get("id")), text(row.get("name")), _state(row.get("status")), shown)
+def _approvals(rows: Sequence[Any]) -> tuple[DeskApproval, ...]:
+    """Those that were not taken away: on premises these stay listed as `deleted`."""
+    return tuple(_approval(each) for each in rows if isinstance(each, Mapping) and not flag(each.get("deleted")))
 
 
 def _approval(row: Json) -> DeskApproval:

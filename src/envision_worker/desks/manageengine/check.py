@@ -10,6 +10,7 @@ from envision_worker.desks.manageengine.client import Client
 from envision_worker.desks.manageengine.fields import UDF, number_field
 from envision_worker.desks.manageengine.files import Files
 from envision_worker.desks.manageengine.flavour import Flavour
+from envision_worker.desks.manageengine.flavour_settings import ChangeEnd
 from envision_worker.desks.manageengine.lookups import Lookups
 from envision_worker.desks.manageengine.settings import CreateSettings, ManageEngineSettings
 from envision_worker.desks.manageengine.shapes import part, text
@@ -84,6 +85,7 @@ class Check:
     ) -> None:
         self._client = client
         self._settings = settings
+        self._flavour = flavour
         self._lists = {each: (each,) for each in _SINGULAR} | {
             "groups": flavour.group_lists,
             "change_risks": flavour.risk_lists,
@@ -104,7 +106,9 @@ class Check:
 
     async def _names(self, names: DeskNames) -> AsyncIterator[str]:
         """Lists that this build doesn't publish can't be compared with; what they lack shows when it is sent."""
-        wanted = [*_mapped(names), *_created(self._settings.create)]
+        has_changes = bool(names.change_stages or names.change_statuses)
+        ends = _ends(self._flavour) if has_changes else ()
+        wanted = [*_mapped(names), *_created(self._settings.create), *ends]
         for kind in dict.fromkeys(each.kind for each in wanted):
             asked = [each for each in wanted if each.kind == kind]
             try:
@@ -168,6 +172,18 @@ class Check:
 def _mapped(names: DeskNames) -> Iterator[Wanted]:
     for kind in _SINGULAR:
         yield from (Wanted(kind, kind, each) for each in sorted(getattr(names, kind)))
+
+
+def _ends(flavour: Flavour) -> Iterator[Wanted]:
+    """The names by which changes are closed and cancelled, where that goes by names."""
+    if flavour.change_end is ChangeEnd.ACTION:
+        return
+    kinds = ("stage", "status") if flavour.change_end is ChangeEnd.STAGE_AND_STATUS else ("status",)
+    for end in ("closed", "cancelled"):
+        for kind in kinds:
+            key = f"change_{end}_{kind}"
+            plural = "change_stages" if kind == "stage" else "change_statuses"
+            yield Wanted(f"desk.flavour.{key}", plural, getattr(flavour, key))
 
 
 def _created(create: CreateSettings) -> Iterator[Wanted]:

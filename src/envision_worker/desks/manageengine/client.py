@@ -109,11 +109,19 @@ class Client:
 
             return await self._call(wire, operation, build, writes=True)
 
-    async def rows(self, operation: str, *path: str, keys: Iterable[str], list_info: Json | None = None) -> list[Json]:
+    async def rows(
+        self,
+        operation: str,
+        *path: str,
+        keys: Iterable[str],
+        list_info: Json | None = None,
+        enough: int | None = None,
+    ) -> list[Json]:
         """All rows of a list, page by page.
 
         Args:
             keys: the names that the list can have in the answer.
+            enough: no further page once there are so many.
 
         Raises:
             Malformed: the answer holds no such list, or there is no end to it.
@@ -127,7 +135,7 @@ class Client:
             found += page
             has_more = flag(part(body, "list_info", "has_more_rows"))
             is_last = not has_more if has_more is not None else len(page) < PAGE_ROWS
-            if is_last or not page:
+            if is_last or not page or (enough is not None and len(found) >= enough):
                 return found
         raise Malformed(PEER, operation, f"a list without end: more than {MAX_PAGES} pages")
 

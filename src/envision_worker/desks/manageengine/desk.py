@@ -1,24 +1,14 @@
 """ServiceDesk Plus as a desk: every verb of `Desk`, for both editions, each handed to the module that knows it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
 import httpx
 from pydantic import SecretStr
 
 from envision_worker.clock import Clock
-from envision_worker.desks.desk import (
-    ApprovalLevel,
-    ApprovalRule,
-    DeskApproval,
-    DeskNames,
-    DeskRef,
-    DeskTicket,
-    Fields,
-    FileStub,
-    LocalFile,
-    NoteStub,
-)
+from envision_worker.desks.approval import ApprovalLevel, ApprovalRule, DeskApproval
+from envision_worker.desks.desk import DeskNames, DeskRef, DeskTicket, Fields, FileStub, LocalFile, NoteStub
 from envision_worker.desks.life import LifeNames
 from envision_worker.desks.manageengine.answers import PEER
 from envision_worker.desks.manageengine.approvals import Approvals
@@ -62,6 +52,8 @@ async def open_manageengine(
 class ManageEngineDesk:
     """One ServiceDesk Plus; see `Desk` for what each verb does and raises."""
 
+    called = "ManageEngine ServiceDesk Plus"
+
     def __init__(
         self,
         settings: ManageEngineSettings,
@@ -101,6 +93,10 @@ class ManageEngineDesk:
         """Search by the number field; each hit is checked."""
         return await self._tickets.find(kind, ensono_number)
 
+    async def bearing(self, kind: DeskKind, prefix: str) -> Sequence[DeskTicket]:
+        """Search by the beginning of the number field; each hit is checked."""
+        return await self._tickets.bearing(kind, prefix)
+
     async def locate(self, kind: DeskKind, number: PartnerTicketNumber) -> DeskTicketId | None:
         """By id on premises, by display id in the cloud."""
         return await self._tickets.locate(kind, number)
@@ -125,9 +121,17 @@ class ManageEngineDesk:
         """All levels of a change; in the cloud a level has no name."""
         return await self._approvals.listed(ref)
 
+    async def approvals_of_level(self, ref: DeskRef, level_id: str) -> Sequence[DeskApproval]:
+        """One call; a level that was removed shows nothing but deleted approvals, so it has none."""
+        return await self._approvals.of_level(ref, level_id)
+
     async def knows_user(self, email: str) -> bool:
         """Whether a user has this address."""
         return await self._lookups.user_id(email) is not None
+
+    async def phone_of(self, email: str) -> str:
+        """From the list of users: in the cloud approvals don't show it."""
+        return await self._lookups.phone(email)
 
     async def missing(self, names: DeskNames) -> Sequence[str]:
         """What the desk lacks; raises what a probe raises where the desk can't be asked at all."""
@@ -184,9 +188,9 @@ class ManageEngineDesk:
         """Cancel a change."""
         await self._changes.cancel(ref, comment)
 
-    async def notify_approvers(self, ref: DeskRef, level_id: str) -> None:
+    async def notify_approvers(self, ref: DeskRef, level_id: str, *, only: Collection[str] | None = None) -> None:
         """Mail those who have not decided."""
-        await self._approvals.notify(ref, level_id)
+        await self._approvals.notify(ref, level_id, only)
 
     async def remove_approval_level(self, ref: DeskRef, level_id: str) -> None:
         """Withdraw a level."""

@@ -4,7 +4,7 @@ Plain texts take no line ends and at most 250 characters (subject, comments; the
 is `{"name": …}`, a time `{"value": "<epoch ms>"}`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
 from datetime import datetime
@@ -49,6 +49,18 @@ _KEYS: Mapping[DeskKind, Mapping[str, str]] = {
 """The desk's key of each field, by what a counterpart is there."""
 _NAMED = tuple(each.name for each in dataclass_fields(Fields) if each.name not in {NUMBER, "extra"})
 _WRAPPERS = frozenset({"request", "change", "closure_info", "close_details", "list_info"})
+
+
+def _renamed(refused: Refused, names: Iterable[str]) -> Refused:
+    return Refused(
+        refused.peer,
+        refused.operation,
+        refused.detail,
+        status=refused.status,
+        why=refused.why,
+        fields=tuple(dict.fromkeys(names)),
+        merged_into=refused.merged_into,
+    )
 
 
 def plain(value: str, limit: int = PLAIN_LIMIT) -> str:
@@ -120,16 +132,17 @@ class FieldMap:
         A path loses its wrapper and its end (`request.priority.name`); what has no such name keeps the desk's top-level key,
         a UDF is `udf_fields.<name>`.
         """
-        names = tuple(dict.fromkeys(self._neutral(each, sent) for each in refused.fields))
-        return Refused(
-            refused.peer,
-            refused.operation,
-            refused.detail,
-            status=refused.status,
-            why=refused.why,
-            fields=names,
-            merged_into=refused.merged_into,
-        )
+        return _renamed(refused, (self._neutral(each, sent) for each in refused.fields))
+
+    def by_own_key(self, refused: Refused, wanted: Fields) -> Refused:
+        """The same error, but what the configuration sent as a raw field is named by its own key."""
+        keys = _KEYS[self.kind]
+
+        def own(told: str) -> str:
+            raw = keys.get(told, told)
+            return raw if getattr(wanted, told, None) is None and raw in wanted.extra else told
+
+        return _renamed(refused, (own(each) for each in refused.fields))
 
     def _neutral(self, told: str, sent: Json) -> str:
         parts = told.split(".")

@@ -35,11 +35,13 @@ class Flavour:
         request_files, change_files: where files are listed.
         approval_summary: ask `approval_summary` first, since the list of a change without levels is answered 500.
         approval_level_named, approval_level_numbered: a level takes a `name`, or a `level` from 1 to 5.
+        approval_level_path: what stands for a level in addresses: its id or its number.
         approval_stage_key: what a level calls the change's stage.
         approvers_with_level: approvers come in the call that makes the level, which is refused without them; else one by one.
         approver_key: how an approver is named.
         approval_rule_anyone, approval_rule_everyone: a level's `rule`.
         notify_path: the last part of the address that sends the approvers' mails.
+        notify_content_path: the last part of the address that this mail's content is fetched from.
         notify_content: the mail's content (fetched from the desk) wrapped in `approval`, bare, or not sent at all.
         user_lists, group_lists, risk_lists: where these are listed, by build; all that exist are looked at.
     """
@@ -80,7 +82,9 @@ class Flavour:
     change_cancelled_status: str = "Canceled"
     upload: Upload = Upload.DIRECT
     upload_form: Mapping[str, str] = field(default_factory=dict)
+    approval_level_path: Literal["id", "level"] = "id"
     notify_path: str = "send_notification"
+    notify_content_path: str = "get_notification_content"
     user_lists: tuple[str, ...] = ("users", "requesters", "technicians")
     group_lists: tuple[str, ...] = ("support_groups", "groups")
     risk_lists: tuple[str, ...] = ("change_risks", "risks")

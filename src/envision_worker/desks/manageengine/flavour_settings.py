@@ -72,10 +72,12 @@ class FlavourSettings(BaseModel):
     approval_summary: bool | None = None
     approval_level_named: bool | None = None
     approval_level_numbered: bool | None = None
+    approval_level_path: Literal["id", "level"] | None = None
     approval_stage_key: PathPart | None = None
     approvers_with_level: bool | None = None
     approver_key: Literal["id", "email_id"] | None = None
     approval_rule_anyone: dict[str, Any] | None = None
     approval_rule_everyone: dict[str, Any] | None = None
     notify_path: PathPart | None = None
+    notify_content_path: PathPart | None = None
     notify_content: Literal["wrapped", "bare", "none"] | None = None

@@ -26,16 +26,25 @@ class Lookups:
         Raises:
             Refused: `CONFIGURATION`: the desk has none of the lists.
         """
+        user = await self._user(email)
+        return text(user["id"]) if user else None
+
+    async def phone(self, email: str) -> str:
+        """The telephone number of the user with this address; empty where none is known."""
+        user = await self._user(email, "phone", "mobile") or {}
+        return text(user.get("phone")) or text(user.get("mobile"))
+
+    async def _user(self, email: str, *shown: str) -> Json | None:
         criterion = {"field": "email_id", "condition": "is", "value": email.strip()}
         criteria = [criterion] if self._flavour.search_form == "array" else criterion
-        list_info = {"fields_required": ["id", "name", "email_id"], "search_criteria": criteria}
+        list_info = {"fields_required": ["id", "name", "email_id", *shown], "search_criteria": criteria}
         wanted, has_lists = email.strip().casefold(), False
         for listed in self._flavour.user_lists:
             rows = await self._rows("find_user", listed, list_info)
             has_lists = has_lists or rows is not None
             for row in rows or []:
                 if text(row.get("email_id")).strip().casefold() == wanted and text(row.get("id")):
-                    return text(row["id"])
+                    return row
         if not has_lists:
             detail = f"the desk has none of {', '.join(self._flavour.user_lists)}"
             raise Refused(PEER, "find_user", detail, why=RefusedFor.CONFIGURATION)

@@ -19,6 +19,8 @@ ENTITY: Mapping[DeskKind, str] = {DeskKind.REQUEST: "request", DeskKind.CHANGE: 
 ENDED = frozenset({Life.CLOSED, Life.CANCELLED})
 MAX_UNTOLD = 100
 """Hits of one search that don't show the number field and so are read one by one. More means that the search is ignored."""
+ENOUGH = 500
+"""Of the tickets that bear any number of Ensono's only so many are looked at, the newest."""
 _MAX_ID_DIGITS = 19
 
 Answer = TypeVar("Answer")
@@ -71,6 +73,23 @@ class Tickets:
                 del held[identifier]
         return [DeskTicketId(each) for each in sorted(held, key=lambda each: _age(each, held[each]), reverse=True)]
 
+    async def bearing(self, kind: DeskKind, prefix: str) -> Sequence[DeskTicket]:
+        """The newest tickets whose number field begins with this; as with `find` the desk's search is only a hint."""
+        field_map, operation = self._maps[kind], f"find_numbered_{kind}"
+        field = f"{UDF}.{field_map.number_field}"
+        place = ["stage"] if kind is DeskKind.CHANGE else []
+        shown = ["id", self._flavour.number, "created_time", "status", *place, field]
+        hits = await self._search(operation, kind, field, prefix, shown, condition="starts with", enough=ENOUGH)
+        untold = [text(row.get("id")) for row in hits if field_map.ensono_number(row) is None]
+        told = [field_map.ticket(operation, row) for row in hits if field_map.ensono_number(row) is not None]
+        for identifier in untold[:MAX_UNTOLD]:
+            try:
+                told.append(await self.read(DeskRef(kind, DeskTicketId(identifier))))
+            except Refused as exc:
+                if exc.why not in {RefusedFor.NOT_FOUND, RefusedFor.MERGED}:
+                    raise
+        return [ticket for ticket in told if ticket.ensono_number.startswith(prefix)]
+
     async def _holds(self, ref: DeskRef, number: str) -> bool:
         """Whether a ticket holds the number, told by itself. One that was merged can't tell; its parent may."""
         try:
@@ -106,8 +125,18 @@ class Tickets:
                 return ref.id
             raise
 
-    async def _search(self, operation: str, kind: DeskKind, field: str, value: str, shown: list[str]) -> list[Json]:
-        criterion = {"field": field, "condition": "is", "value": value}
+    async def _search(
+        self,
+        operation: str,
+        kind: DeskKind,
+        field: str,
+        value: str,
+        shown: list[str],
+        *,
+        condition: str = "is",
+        enough: int | None = None,
+    ) -> list[Json]:
+        criterion = {"field": field, "condition": condition, "value": value}
         list_info = {
             "sort_field": "created_time",
             "sort_order": "desc",
@@ -115,7 +144,7 @@ class Tickets:
             "search_criteria": [criterion] if self._flavour.search_form == "array" else criterion,
         }
         collection = COLLECTION[kind]
-        return await self._client.rows(operation, collection, keys=[collection], list_info=list_info)
+        return await self._client.rows(operation, collection, keys=[collection], list_info=list_info, enough=enough)
 
     async def create(self, kind: DeskKind, wanted: Fields) -> DeskTicket:
         """A new ticket."""
@@ -123,7 +152,10 @@ class Tickets:
         sent = field_map.to_json(operation, wanted)
         if kind is DeskKind.CHANGE and not sent.keys() & self._flavour.change_defaults.keys():
             sent |= self._flavour.change_defaults
-        body = await self._send(operation, "POST", (COLLECTION[kind],), kind, sent)
+        try:
+            body = await self._send(operation, "POST", (COLLECTION[kind],), kind, sent)
+        except Refused as exc:
+            raise field_map.by_own_key(exc, wanted) from exc
         made = field_map.ticket(operation, body.get(ENTITY[kind]))
         return made if made.number else await self._numbered(operation, made.ref)
 
