@@ -1,47 +1,45 @@
 """The daemon's control socket: commands that change something ask the process that has the ledger."""
 
+import asyncio
 import json
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import httpx
 from aiohttp import web
 
 from envision_worker.app import Worker
-from envision_worker.operations import Operations, Report
+from envision_worker.control_socket import short_address, socket_path
+from envision_worker.ledger.records import LedgerUnavailable
+from envision_worker.operations import ACTIONS, NotUnderstood, Operations
 
-_LONGEST_ADDRESS = 100  # a Unix socket's address has 108 bytes
-_ANSWER_WITHIN_S = 600.0
 _MAX_BODY = 64 * 1024
-
-
-def socket_path(ledger: Path) -> Path:
-    """Where the daemon of this ledger listens."""
-    return ledger.with_name(f"{ledger.name}.sock")
-
-
-class NoDaemon(Exception):
-    """Nobody listens: the daemon is not running."""
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class ControlServer:
-    """Answers on the socket beside the ledger; only who may use that folder can ask."""
+    """Answers on the socket beside the ledger; only who may use that folder, as this user or root, can ask."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
+        self._operations = Operations(worker)
         self._path = socket_path(worker.parts.config.state.path)
+        self._started = worker.parts.clock.now().timestamp()
         self._runner: web.AppRunner | None = None
+        self._stopping = False
+        self._busy = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def start(self) -> None:
         """Listen. Raises OSError."""
         application = web.Application(client_max_size=_MAX_BODY)
         application.router.add_get("/status", self._status)
-        for name, action in actions(self._worker).items():
-            application.router.add_post(f"/{name}", _handler(action))
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+        for action in ACTIONS:
+            application.router.add_post(f"/{action}", self._handler(action))
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.0)
         await runner.setup()
         try:
             await web.SockSite(runner, _listening(self._path)).start()
@@ -50,53 +48,70 @@ class ControlServer:
             raise
         self._runner = runner
 
+    async def finish(self) -> None:
+        """Take no further command, and wait for those that are being carried out."""
+        self._stopping = True
+        await self._idle.wait()
+
     async def close(self) -> None:
-        """Listen no more; a second call does nothing."""
+        """Listen no more and cut off what is still being carried out; a second call does nothing."""
         runner, self._runner = self._runner, None
         if runner is not None:
-            await runner.cleanup()
             self._path.unlink(missing_ok=True)
+            await runner.cleanup()
 
-    async def _status(self, _: web.Request) -> web.Response:
-        gauges = await self._worker.gauges()
-        shown = {
-            "paused": gauges.paused,
-            "desk_up": gauges.desk_up,
-            "ensono_up": gauges.ensono_up,
-            "gate_open": gauges.gate_open,
-            "desk_gate": self._worker.desk_gate.reason,
-            "ensono_gate": self._worker.ensono_gate.reason,
-        }
-        return web.json_response(shown)
+    def _handler(self, action: str) -> Handler:
+        async def answer(request: web.Request) -> web.Response:
+            if self._stopping:
+                raise web.HTTPServiceUnavailable(text="stopping")
+            self._busy += 1
+            self._idle.clear()
+            try:
+                return await self._carry_out(action, request)
+            finally:
+                self._busy -= 1
+                if not self._busy:
+                    self._idle.set()
 
+        return answer
 
-def actions(worker: Worker) -> Mapping[str, Callable[[Mapping[str, str]], Awaitable[Report]]]:
-    """What an operator can ask for, by name; each takes the named texts that it needs."""
-    do = Operations(worker)
-    return {
-        "pause": lambda _: do.pause(),
-        "resume": lambda _: do.resume(),
-        "retry": lambda asked: do.retry(asked["ref"]),
-        "discard": lambda asked: do.discard(asked["ref"], asked["reason"]),
-        "resend": lambda asked: do.resend(asked["approval_id"]),
-        "decide": lambda asked: do.decide(
-            asked["approval_id"], approve=asked["verdict"] == "approve", email=asked["email"], reason=asked["reason"]
-        ),
-    }
-
-
-def _handler(
-    action: Callable[[Mapping[str, str]], Awaitable[Report]],
-) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def answer(request: web.Request) -> web.Response:
+    async def _carry_out(self, action: str, request: web.Request) -> web.Response:
         try:
-            asked = json.loads(await request.read() or b"{}")
-            report = await action({str(key): str(value) for key, value in asked.items()})
-        except (ValueError, KeyError, AttributeError) as exc:
-            raise web.HTTPBadRequest(text=f"not understood: {exc}") from exc
+            asked = {str(key): str(value) for key, value in json.loads(await request.read()).items()}
+        except (ValueError, AttributeError, RecursionError) as exc:
+            raise web.HTTPBadRequest(text="no JSON object") from exc
+        try:
+            report = await self._operations.carry_out(action, asked)
+        except NotUnderstood as exc:
+            raise web.HTTPBadRequest(text=str(exc)) from exc
+        except LedgerUnavailable as exc:
+            self._worker.ledger_lost(exc)
+            raise web.HTTPInsufficientStorage(text=str(exc)) from exc
+        except Exception as exc:
+            self._worker.parts.facts.unforeseen(message_id=None, ticket=None, exc=exc)
+            raise web.HTTPInternalServerError(text=f"{type(exc).__name__}: see its log") from exc
         return web.json_response(report.as_json())
 
-    return answer
+    async def _status(self, _: web.Request) -> web.Response:
+        """What only the process itself knows; the rest stands in the ledger."""
+        worker = self._worker
+        shown = {
+            "pid": os.getpid(),
+            "version": version("envision-worker"),
+            "started": self._started,
+            "paused": worker.paused,
+            "gate_open": worker.may_work(),
+            "desk_up": worker.desk_gate.up,
+            "desk_gate": worker.desk_gate.reason,
+            "desk_gate_closed_s": worker.desk_gate.closed_for(),
+            "ensono_up": worker.ensono_gate.up,
+            "ensono_gate": worker.ensono_gate.reason,
+            "ensono_gate_closed_s": worker.ensono_gate.closed_for(),
+            "last_read": worker.consumer.last_read,
+            "late_s": worker.consumer.overdue_s(),
+            "working_on": worker.lanes.running,
+        }
+        return web.json_response(shown)
 
 
 def _listening(path: Path) -> socket.socket:
@@ -105,8 +120,8 @@ def _listening(path: Path) -> socket.socket:
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
     try:
-        with _Short(path) as short:
-            listening.bind(short)
+        with short_address(path) as address:
+            listening.bind(address)
     except OSError:
         listening.close()
         raise
@@ -114,48 +129,3 @@ def _listening(path: Path) -> socket.socket:
         os.umask(before)
     listening.setblocking(False)
     return listening
-
-
-class _Short:
-    """An address for a path that is too long for one: through the open folder."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._folder: int | None = None
-
-    def __enter__(self) -> str:
-        if len(os.fsencode(self._path)) <= _LONGEST_ADDRESS:
-            return str(self._path)
-        self._folder = os.open(self._path.parent, os.O_PATH)
-        return f"/proc/self/fd/{self._folder}/{self._path.name}"
-
-    def __exit__(self, *_: object) -> None:
-        if self._folder is not None:
-            os.close(self._folder)
-
-
-def ask(ledger: Path, action: str, **asked: str) -> Report:
-    """Have the daemon do something.
-
-    Raises:
-        NoDaemon: it is not running.
-    """
-    return Report.from_json(_call(ledger, "POST", action, asked))
-
-
-def live_status(ledger: Path) -> Mapping[str, Any]:
-    """What only the running daemon knows. Raises `NoDaemon`."""
-    return _call(ledger, "GET", "status", {})
-
-
-def _call(ledger: Path, method: str, action: str, asked: Mapping[str, str]) -> dict[str, Any]:
-    try:
-        with _Short(socket_path(ledger)) as short:
-            transport = httpx.HTTPTransport(uds=short)
-            with httpx.Client(transport=transport, timeout=_ANSWER_WITHIN_S, trust_env=False) as client:
-                answer = client.request(method, f"http://daemon/{action}", json=asked if method == "POST" else None)
-                answer.raise_for_status()
-                shown: dict[str, Any] = answer.json()
-                return shown
-    except (httpx.ConnectError, FileNotFoundError) as exc:
-        raise NoDaemon("the daemon is not running") from exc

@@ -2,146 +2,28 @@
 
 import asyncio
 import os
-import random
 import signal
-import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping
 from importlib.metadata import version
 
-from structlog.typing import FilteringBoundLogger
-
-from envision_worker.app import Parts, Worker, assemble
+from envision_worker.app import Worker
 from envision_worker.clock import SystemClock
-from envision_worker.config.mapping import MappingKind
 from envision_worker.config.model import Config
 from envision_worker.control import ControlServer
-from envision_worker.desks.desk import Desk
-from envision_worker.desks.life import LifeNames
-from envision_worker.desks.table import product
-from envision_worker.ensono.connect import EnvisionConnect
-from envision_worker.ensono.downloads import Downloader
-from envision_worker.intake.calls import Calls
 from envision_worker.ledger.records import LedgerUnavailable
-from envision_worker.ledger.sqlite import SqliteLedger, open_ledger
-from envision_worker.telemetry.facts import Facts
-from envision_worker.telemetry.logs import adopt_library_logs, new_log, writes_to_journal
+from envision_worker.opening import new_facts, open_worker
+from envision_worker.telemetry.logs import adopt_library_logs
 from envision_worker.telemetry.metrics import Metrics
 from envision_worker.telemetry.server import Hook, Pulse, TelemetryServer
 from envision_worker.telemetry.systemd import Notifier
-from envision_worker.wire import Observe, Wire, new_client
 
-SPARE_CONNECTIONS = 4
 EX_OK = 0
 EX_UNAVAILABLE = 69
+STATUS_EVERY_S = 1.0
 
 
 class CannotStart(Exception):
     """Something outside the configuration keeps the process from working: exit 69. Says what and why."""
-
-
-# --- opening ---------------------------------------------------------------------------------------------------------
-
-
-def secrets_of(config: Config) -> tuple[str, ...]:
-    """Every secret value that must never be seen."""
-    desk, hooks = config.desk, config.hooks
-    given = (
-        config.ensono.api_key,
-        config.ensono.proxy,
-        desk.auth_token,
-        desk.client_secret,
-        desk.refresh_token,
-        hooks.manageengine_secret,
-    )
-    return tuple(secret.get_secret_value() for secret in given if secret is not None)
-
-
-def new_facts(config: Config, environ: Mapping[str, str]) -> tuple[Facts, Metrics, FilteringBoundLogger]:
-    """Log and metrics for this configuration."""
-    clock = SystemClock()
-    log = new_log(
-        style=config.log.format.value,
-        level=config.log.level.value,
-        secrets=secrets_of(config),
-        clock=clock,
-        stream=sys.stderr,
-        to_journal=writes_to_journal(sys.stderr, environ),
-    )
-    metrics = Metrics(version("envision-worker"))
-    return Facts(metrics, log, clock, key_refused_every_s=config.desk.key_probe_interval_s), metrics, log
-
-
-def life_names(config: Config) -> LifeNames:
-    """What the configuration calls resolved, closed and cancelled, beside the desk's own names."""
-    status = config.mapping.table(MappingKind.STATUS)
-    steps = {state: config.mapping.steps(state) for state in ("cancelled", "closed")}
-    last = {state: [each[-1].status] if each and each[-1].status else [] for state, each in steps.items()}
-    return LifeNames.with_names(
-        resolved=[status["resolved"]],
-        closed=[status["closed"]],
-        cancelled=[status["cancelled"]],
-        change_closed=last["closed"],
-        change_cancelled=last["cancelled"],
-    )
-
-
-@asynccontextmanager
-async def open_peers(
-    config: Config, clock: SystemClock, observe: Observe
-) -> AsyncIterator[tuple[Desk, EnvisionConnect, Downloader]]:
-    """The desk, Ensono and the place where attachments are, with their connections; nothing is called yet."""
-    ensono = config.ensono
-    proxy = ensono.proxy.get_secret_value() if ensono.proxy else None
-    connections = config.worker.parallel_tickets + SPARE_CONNECTIONS
-    async with AsyncExitStack() as stack:
-        desk = await stack.enter_async_context(
-            product(config.desk.kind).open(config.desk, life=life_names(config), clock=clock, observe=observe)
-        )
-        client = await stack.enter_async_context(
-            new_client(
-                timeout_s=ensono.request_timeout_s, max_connections=connections, ca_file=ensono.ca_file, proxy=proxy
-            )
-        )
-        files = await stack.enter_async_context(
-            new_client(timeout_s=ensono.request_timeout_s, max_connections=connections, proxy=proxy)
-        )
-        wire = Wire(ENSONO_PEER, client, clock, timeout_s=ensono.request_timeout_s, observe=observe)
-        yield desk, EnvisionConnect(ensono, wire), Downloader(config.attachments, files, clock, observe)
-
-
-ENSONO_PEER = "ensono"
-
-
-@asynccontextmanager
-async def open_worker(config: Config, facts: Facts) -> AsyncIterator[Worker]:
-    """The worker with everything that it works with; the ledger is locked for as long as this lasts.
-
-    Raises:
-        LedgerUnavailable: the ledger can't be opened, or another process holds it.
-    """
-    clock = SystemClock()
-    ledger = open_state(config, facts, clock)
-    try:
-        calls = Calls(facts)
-        async with open_peers(config, clock, calls) as (desk, connect, downloader):
-            parts = Parts(config, ledger, desk, connect, downloader, calls, clock, facts, random.Random())  # noqa: S311 - jitter
-            yield await assemble(parts)
-    finally:
-        await ledger.close()
-
-
-def open_state(config: Config, facts: Facts, clock: SystemClock) -> SqliteLedger:
-    """The ledger, and the folders that it and the spool need."""
-    try:
-        config.state.path.parent.mkdir(parents=True, exist_ok=True)
-        config.attachments.spool_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as exc:
-        raise LedgerUnavailable(f"{exc.filename}: {exc.strerror}") from exc
-    return open_ledger(str(config.state.path), committed=facts.ledger_committed, clock=clock.monotonic)
-
-
-# --- running ---------------------------------------------------------------------------------------------------------
 
 
 async def run_daemon(config: Config, warnings: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> int:
@@ -152,70 +34,128 @@ async def run_daemon(config: Config, warnings: Mapping[str, str], environ: Mappi
 
     Raises:
         LedgerUnavailable, CannotStart: it could not start.
+        Exception: a bug ended it; the log has told.
     """
+    stop = _stop_signal()
     facts, metrics, log = new_facts(config, environ)
     restore_logs = adopt_library_logs(log, SystemClock())
     try:
         for key, problem in warnings.items():
             facts.configuration_warning(key, problem)
         async with open_worker(config, facts) as worker:
-            return await _serve(worker, metrics, Notifier.from_environment(environ))
+            return await _Process(worker, metrics, Notifier.from_environment(environ), stop).live()
+    except (LedgerUnavailable, CannotStart):
+        raise
+    except Exception as exc:
+        facts.unforeseen(message_id=None, ticket=None, exc=exc)
+        raise
     finally:
         restore_logs()
 
 
-async def _serve(worker: Worker, metrics: Metrics, notifier: Notifier) -> int:
-    config, facts = worker.parts.config, worker.parts.facts
-    stop = _stop_signal()
-    server = _telemetry_server(worker, metrics)
-    control = ControlServer(worker)
-    try:
-        port = await _listening(server, control, config)
-        await worker.show_gauges()
-        listen = f"{config.http.host}:{port}"
-        facts.daemon_started(
-            version=version("envision-worker"),
-            environment=config.ensono.environment,
-            desk=config.desk.kind,
-            listen=listen,
-        )
-        notifier.ready(f"reading {config.ensono.environment}'s queue; metrics on {listen}")
-        watchdog = asyncio.create_task(notifier.feed_watchdog(worker.consumer.turns, worker.parts.clock))
-        running = asyncio.create_task(worker.run(), name="worker")
-        running.add_done_callback(lambda _: _set(stop, "the ledger was lost"))
-        signalled = await asyncio.shield(stop)
-        notifier.stopping()
-        facts.daemon_stopping(signalled)
-        clean = await _wind_down(worker, running, config.worker.shutdown_grace_s)
+class _Process:
+    """The worker with its servers, its service manager and its end."""
+
+    def __init__(self, worker: Worker, metrics: Metrics, notifier: Notifier, stop: "asyncio.Future[str]") -> None:
+        self._worker = worker
+        self._config = worker.parts.config
+        self._facts = worker.parts.facts
+        self._clock = worker.parts.clock
+        self._notifier = notifier
+        self._stop = stop
+        self._server = _telemetry_server(worker, metrics)
+        self._control = ControlServer(worker)
+
+    async def live(self) -> int:
+        """From opening the doors to closing them; returns the exit code."""
+        try:
+            listen = await self._open_doors()
+            await self._worker.show_gauges()
+            self._tell_started(listen)
+            return await self._work()
+        finally:
+            await self._control.close()
+            await self._server.close()
+
+    async def _work(self) -> int:
+        watchdog = asyncio.create_task(self._feed_watchdog())
+        telling = asyncio.create_task(self._tell_standing())
+        running = asyncio.create_task(self._worker.run(), name="worker")
+        running.add_done_callback(lambda _: _set(self._stop, "the worker ended"))
+        why = await self._stop
+        self._facts.daemon_stopping(why)
+        telling.cancel()
+        self._notifier.stopping(f"stopping: {why}")
+        clean = await self._wind_down(running)
+        self._facts.daemon_stopped(clean=clean)
         watchdog.cancel()
-        facts.daemon_stopped(clean=clean)
-        return EX_UNAVAILABLE if worker.lost.done() else EX_OK
-    finally:
-        await control.close()
-        await server.close()
+        if self._worker.lost.done():
+            return EX_UNAVAILABLE
+        if not running.cancelled() and (error := running.exception()) is not None:
+            raise error
+        return EX_OK
+
+    async def _wind_down(self, running: "asyncio.Task[None]") -> bool:
+        """P8: what is under way may end, all of it together within the grace; returns whether it did."""
+        ends_at = self._clock.monotonic() + self._config.worker.shutdown_grace_s
+        self._worker.consumer.stop()
+        self._worker.lanes.begin_no_more()
+        commands = asyncio.create_task(self._control.finish())
+        _, late = await asyncio.wait({running, commands}, timeout=self._config.worker.shutdown_grace_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        await self._control.close()
+        ended = await self._worker.stop(max(ends_at - self._clock.monotonic(), 0.0))
+        return ended and not late
+
+    # --- doors -------------------------------------------------------------------------------------------------------
+
+    async def _open_doors(self) -> str:
+        """Listen for scrapes and for commands; returns the address of the metrics."""
+        host = self._config.http.host
+        try:
+            port = await self._server.start()
+        except OSError as exc:
+            said = os.strerror(exc.errno) if exc.errno and exc.errno > 0 else exc.strerror
+            raise CannotStart(f"http.listen: {self._config.http.listen} can't be had: {said}") from exc
+        try:
+            await self._control.start()
+        except OSError as exc:
+            raise CannotStart(f"state.url: no control socket beside the ledger: {exc.strerror or exc}") from exc
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    # --- telling -----------------------------------------------------------------------------------------------------
+
+    def _tell_started(self, listen: str) -> None:
+        environment = self._config.ensono.environment
+        self._facts.daemon_started(
+            version=version("envision-worker"), environment=environment, desk=self._config.desk.kind, listen=listen
+        )
+        self._notifier.ready(f"{standing(self._worker)}; metrics on {listen}")
+
+    async def _tell_standing(self) -> None:
+        """For `systemctl status`: whether the queue is read, and if not, why."""
+        said = standing(self._worker)
+        while True:
+            await self._clock.sleep(STATUS_EVERY_S)
+            now = standing(self._worker)
+            if now != said:
+                self._notifier.status(now)
+            said = now
+
+    async def _feed_watchdog(self) -> None:
+        consumer = self._worker.consumer
+        await self._notifier.feed_watchdog(lambda: consumer.stopping or consumer.turns(), self._clock)
 
 
-async def _wind_down(worker: Worker, running: "asyncio.Task[None]", grace_s: float) -> bool:
-    """P8: a read that is under way may end and be kept, but all of it together within the grace."""
-    ends_at = worker.parts.clock.monotonic() + grace_s
-    worker.consumer.stop()
-    await asyncio.wait({running}, timeout=grace_s)
-    if not running.done():
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-    return await worker.stop(max(ends_at - worker.parts.clock.monotonic(), 0.0))
-
-
-async def _listening(server: TelemetryServer, control: ControlServer, config: Config) -> int:
-    try:
-        port = await server.start()
-    except OSError as exc:
-        raise CannotStart(f"http.listen: {config.http.listen} can't be had: {exc.strerror or exc}") from exc
-    try:
-        await control.start()
-    except OSError as exc:
-        raise CannotStart(f"state.url: no control socket beside the ledger: {exc.strerror or exc}") from exc
-    return port
+def standing(worker: Worker) -> str:
+    """How the worker stands, in one line."""
+    queue = f"{worker.parts.config.ensono.environment}'s queue"
+    if worker.paused:
+        return f"not reading {queue}: an operator paused it"
+    closed = [f"{gate.name} ({gate.reason})" for gate in (worker.desk_gate, worker.ensono_gate) if not gate.is_open]
+    return f"not reading {queue}: {', '.join(closed)}" if closed else f"reading {queue}"
 
 
 def _telemetry_server(worker: Worker, metrics: Metrics) -> TelemetryServer:
@@ -237,7 +177,6 @@ def _stop_signal() -> "asyncio.Future[str]":
     """Done with the signal's name at the first SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     stop: asyncio.Future[str] = loop.create_future()
-
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, _set, stop, each.name)
     return stop

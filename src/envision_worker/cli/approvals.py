@@ -1,15 +1,16 @@
 """`approvals`: who was asked to decide on which change, and what came of it."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from envision_worker.cli import exits
 from envision_worker.cli.configured import config_option, configured, json_option, operate, reading
 from envision_worker.cli.terminal import complain, moment, printable, say, say_json, table
-from envision_worker.ledger.records import ApprovalRecord
-from envision_worker.ledger.reports import approvals
+from envision_worker.ledger.records import ApprovalRecord, ApprovalStatus
+from envision_worker.ledger.reports import approval_as_json, approvals
+
+_DECIDED = frozenset({ApprovalStatus.APPROVED, ApprovalStatus.REJECTED})
 
 
 @click.group()
@@ -25,20 +26,13 @@ def list_(config_path: Path, *, as_json: bool) -> int:
     with reading(configured(config_path)) as db:
         found = approvals(db)
     if as_json:
-        say_json([_summary(record) for record in found])
+        say_json([approval_as_json(record) for record in found])
         return exits.OK
-    rows = [
-        (
-            moment(each.requested),
-            each.ticket,
-            each.approval_id,
-            each.status.value,
-            each.approver,
-            ", ".join(each.desk_approvers),
-        )
-        for each in found
-    ]
-    table(("requested", "change", "approval", "status", "Ensono's approver", "asked here"), rows)
+    if not found:
+        complain("no approvals")
+        return exits.OK
+    columns = ("requested", "change", "approval", "status", "Ensono's approver", "asked here, and what they said")
+    table(columns, [_row(each) for each in found])
     return exits.OK
 
 
@@ -51,24 +45,27 @@ def show(ref: str, config_path: Path, *, as_json: bool) -> int:
     with reading(configured(config_path)) as db:
         found = approvals(db, ref)
     if not found:
-        complain(f"{ref}: no approval")
+        complain(printable(f"{ref}: no approval"))
         return exits.NO_INPUT
     if as_json:
-        say_json([_summary(record) for record in found])
+        say_json([approval_as_json(record) for record in found])
         return exits.OK
-    for record in found:
-        for key, value in _summary(record).items():
-            say(f"{key:18}{printable(str(value))}")
-        say("")
+    for number, record in enumerate(found):
+        if number:
+            say("")
+        for key, value in approval_as_json(record).items():
+            shown = ", ".join(value) if isinstance(value, list) else "-" if value is None else value
+            say(f"{key.replace('_', ' '):20}{printable(str(shown))}")
     return exits.OK
 
 
 @command.command()
 @click.argument("approval_id")
 @config_option
-def resend(approval_id: str, config_path: Path) -> int:
+@json_option
+def resend(approval_id: str, config_path: Path, *, as_json: bool) -> int:
     """Ask the approvers once more, or send a decision that Ensono has not confirmed."""
-    return operate(configured(config_path), "resend", approval_id=approval_id)
+    return operate(configured(config_path), "resend", as_json=as_json, approval_id=approval_id)
 
 
 @command.command()
@@ -77,26 +74,29 @@ def resend(approval_id: str, config_path: Path) -> int:
 @click.option("--as", "email", required=True, metavar="EMAIL", help="Who decided.")
 @click.option("--reason", required=True, help="Why; goes to Ensono word for word.")
 @config_option
-def decide(approval_id: str, verdict: str, email: str, reason: str, config_path: Path) -> int:
+@json_option
+def decide(approval_id: str, verdict: str, email: str, reason: str, config_path: Path, *, as_json: bool) -> int:
     """Decide where the desk can't."""
+    name, at, host = email.strip().partition("@")
+    if not (name and at and host):
+        raise click.BadParameter("give the e-mail address of who decided", param_hint="--as")
+    if not reason.strip():
+        raise click.BadParameter("say why", param_hint="--reason")
     return operate(
-        configured(config_path), "decide", approval_id=approval_id, verdict=verdict, email=email, reason=reason
+        configured(config_path),
+        "decide",
+        as_json=as_json,
+        approval_id=approval_id,
+        verdict=verdict,
+        email=email.strip(),
+        reason=reason.strip(),
     )
 
 
-def _summary(record: ApprovalRecord) -> dict[str, Any]:
-    return {
-        "approval_id": record.approval_id,
-        "ticket": record.ticket,
-        "round": record.round,
-        "status": record.status.value,
-        "approver": record.approver,
-        "asked_on_desk": list(record.desk_approvers),
-        "requested": moment(record.requested),
-        "reminded": moment(record.reminded) if record.reminded else None,
-        "decided": moment(record.decided) if record.decided else None,
-        "decided_by": record.decided_by[0] or None,
-        "via": record.via or None,
-        "comment": record.comment or None,
-        "confirmed_by_ensono": moment(record.sent) if record.sent else None,
-    }
+def _row(each: ApprovalRecord) -> tuple[object, ...]:
+    said = f": {each.comment}" if each.comment else ""
+    unsent = " (Ensono has not confirmed it)" if each.status in _DECIDED and each.sent is None else ""
+    who = each.decided_by[0] or ", ".join(each.desk_approvers)
+    return (
+        moment(each.requested), each.ticket, each.approval_id, each.status.value, each.approver, f"{who}{said}{unsent}",
+    )  # fmt: skip

@@ -1,7 +1,8 @@
-"""`check`: every fault of the configuration at once, and with `--connect` those of the peers."""
+"""`check`: every fault of the configuration at once, and with `--connect` those of the peers and of the state store."""
 
 import asyncio
 import os
+import tempfile
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
 
@@ -9,13 +10,18 @@ import click
 
 from envision_worker.cli import exits
 from envision_worker.cli.configured import config_option
-from envision_worker.cli.terminal import complain, say
+from envision_worker.cli.terminal import complain, printable, say
 from envision_worker.config.advice import warnings
 from envision_worker.config.desk_names import by_key, names_on_desk
 from envision_worker.config.faults import ConfigFaults
 from envision_worker.config.load import load
 from envision_worker.config.model import Config
-from envision_worker.errors import PeerError, Refused
+from envision_worker.errors import KeyRefused, Malformed, PeerError, Refused, Throttled
+from envision_worker.ledger.database import connect_read_only
+from envision_worker.ledger.records import LedgerUnavailable
+
+Findings = list[tuple[int, str]]
+"""What is wrong, each with the exit code that it means."""
 
 
 @click.command()
@@ -38,52 +44,81 @@ def command(config_path: Path, *, connect: bool) -> int:
 
 
 async def _connected(config: Config) -> int:
+    """Ask everyone; faults go to stdout, and what is right does, too, where nothing is wrong."""
     from envision_worker.clock import SystemClock  # noqa: PLC0415 - loads the whole worker
-    from envision_worker.daemon import open_peers  # noqa: PLC0415
+    from envision_worker.opening import open_peers  # noqa: PLC0415
 
     async with open_peers(config, SystemClock(), lambda _: None) as (desk, ensono, _):
-        results = [
-            await _asked("ensono", ensono.probe()),
-            await _asked("desk", desk.probe()),
-            _state(config),
-        ]
-        if not results[1]:
-            results.append(await _asked("desk", _lacking(config, desk.missing(names_on_desk(config)))))
-    faults = [line for lines in results for line in lines]
-    for _, line in faults:
-        say(line)
-    if not faults:
-        say("ensono: address and key are right (client_name is not proven: no call shows it without a ticket)")
-        say("desk: answers, takes the key, and has every name that the configuration uses")
-        say("state: the ledger can be written")
-        return exits.OK
-    unavailable = any(code == exits.UNAVAILABLE for code, _ in faults)
-    return exits.UNAVAILABLE if unavailable else exits.CONFIGURATION
+        at_ensono, at_desk = await asyncio.gather(
+            _asked("ensono", ensono.probe()), _asked("desk", _lacking(config, desk.missing(names_on_desk(config))))
+        )
+    in_store = [*_state(config), *_folder("attachments.spool_dir", config.attachments.spool_dir)]
+    found = [*at_ensono, *at_desk, *in_store]
+    for _, line in found:
+        say(printable(line))
+    tell = complain if found else say
+    if not at_ensono:
+        tell("ensono: address and key are right (client_name is not proven: no call shows it without a ticket)")
+    if not at_desk:
+        tell("desk: answers, takes the key, and has every name that the configuration uses")
+    if not in_store:
+        tell("state: the ledger can be used")
+    return max((code for code, _ in found), default=exits.OK, key=_weight)
 
 
-Finding = tuple[int, str]
+def _weight(code: int) -> bool:
+    """What can't be reached comes before what is wrong: behind it more may be wrong."""
+    return code == exits.UNAVAILABLE
 
 
-async def _asked(what: str, question: Awaitable[Sequence[str] | None]) -> list[Finding]:
+async def _asked(peer: str, question: Awaitable[Sequence[str] | None]) -> Findings:
     """What a peer is not content with; a refused key and an unreachable peer are both exit 69."""
     try:
         return [(exits.CONFIGURATION, line) for line in await question or ()]
     except Refused as exc:
-        return [(exits.CONFIGURATION, f"{what}: {exc.detail}")]
+        return [(exits.CONFIGURATION, f"{peer}: {exc.detail}")]
     except PeerError as exc:
-        return [(exits.UNAVAILABLE, f"{what}: {exc.detail}")]
+        return [(exits.UNAVAILABLE, f"{peer}: {_said(exc)}: {exc.detail}")]
+
+
+def _said(error: PeerError) -> str:
+    match error:
+        case KeyRefused():
+            return "does not take the key"
+        case Throttled():
+            return "wants fewer calls; ask again later"
+        case Malformed():
+            return "its answer can't be read"
+        case _:
+            return "can't be reached"
 
 
 async def _lacking(config: Config, missing: Awaitable[Sequence[str]]) -> Sequence[str]:
     return [str(fault) for fault in by_key(config, await missing)]
 
 
-def _state(config: Config) -> list[Finding]:
-    """Whether the ledger could be written, without touching one that a daemon holds."""
+def _state(config: Config) -> Findings:
+    """Whether the ledger can be used; one that a daemon holds is only read."""
     path = config.state.path
-    target = path if path.exists() else path.parent
-    if not target.exists():
-        return [(exits.UNAVAILABLE, f"state.url: {target} does not exist")]
-    if not os.access(target, os.W_OK) or not os.access(path.parent, os.W_OK):
-        return [(exits.UNAVAILABLE, f"state.url: {target} can't be written by this user")]
+    folder = _folder("state.url", path.parent)
+    if folder or not path.exists():
+        return folder
+    if not os.access(path, os.W_OK):
+        return [(exits.UNAVAILABLE, f"state.url: {path} can't be written by this user")]
+    try:
+        connect_read_only(str(path)).close()
+    except LedgerUnavailable as exc:
+        return [(exits.UNAVAILABLE, f"state.url: {exc}")]
     return []
+
+
+def _folder(key: str, folder: Path) -> Findings:
+    """Whether a folder can be written, or made."""
+    there = next(each for each in (folder, *folder.parents) if each.exists() or each == each.parent)
+    if not there.is_dir():
+        return [(exits.UNAVAILABLE, f"{key}: {there} is no directory")]
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return []
+    except OSError as exc:
+        return [(exits.UNAVAILABLE, f"{key}: {there} can't be written: {exc.strerror}")]

@@ -1,9 +1,14 @@
 """The program: its commands, each loaded only when it is used, and how what goes wrong becomes an exit code."""
 
 import importlib
+import io
+import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
+from typing_extensions import override
 
 from envision_worker.cli import exits
 from envision_worker.cli.terminal import complain
@@ -26,10 +31,12 @@ _COMMANDS = {
 class _LazyGroup(click.Group):
     """Commands by name; `--help` loads them all, a command only itself."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         module = _COMMANDS.get(cmd_name)
         if module is None:
             return None
@@ -43,10 +50,13 @@ def program() -> None:
     """Carries tickets between Ensono and a company's own service desk: once, complete and in order."""
 
 
-def run_program(arguments: Sequence[str]) -> int:
+def run_program(arguments: Sequence[str], commands: click.Command = program) -> int:
     """Run one command; nothing that a user can cause ends in a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character must not end a command
     try:
-        result = program.main(args=list(arguments), prog_name="envision-worker", standalone_mode=False)
+        result = commands.main(args=list(arguments), prog_name="envision-worker", standalone_mode=False)
     except click.UsageError as exc:
         exc.show()
         return exits.USAGE
@@ -56,4 +66,14 @@ def run_program(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         complain("interrupted")
         return exits.INTERRUPTED
+    except Exception as exc:  # noqa: BLE001 - a bug must end in one line, too
+        complain(_bug(exc))
+        return exits.SOFTWARE
     return result if isinstance(result, int) else exits.OK
+
+
+def _bug(exc: Exception) -> str:
+    """What to report: kind and place, not what the exception says, which may hold a secret."""
+    places = traceback.extract_tb(exc.__traceback__)
+    place = next((each for each in reversed(places) if __package__.partition(".")[0] in each.filename), places[-1])
+    return f"a bug in envision-worker: {type(exc).__name__} in {Path(place.filename).name}, line {place.lineno}"

@@ -7,11 +7,17 @@ from typing import Any
 
 import click
 
+from envision_worker.cli import exits
 from envision_worker.cli.configured import config_option, configured, json_option, reading
-from envision_worker.cli.terminal import duration, say, say_json
+from envision_worker.cli.status_screen import Screen
+from envision_worker.cli.terminal import complain, say_json
 from envision_worker.config.model import Config
+from envision_worker.control_socket import DaemonFailed, DaemonSilent, NoDaemon, call
 from envision_worker.ledger.records import State
-from envision_worker.ledger.reports import Standing, standing
+from envision_worker.ledger.reports import Standing, standing, waiting
+
+SHOWN_AT_MOST = 5
+_LIVE_WITHIN_S = 3.0
 
 
 @click.command()
@@ -22,78 +28,47 @@ def command(config_path: Path, *, as_json: bool) -> int:
     config = configured(config_path)
     with reading(config) as db:
         stands = standing(db)
+        dead = waiting(db, limit=SHOWN_AT_MOST, dead=True)
+        others = waiting(db, limit=SHOWN_AT_MOST, dead=False)
     live = _live(config)
     shown = summary(stands, live, now=time.time())
     if as_json:
         say_json(shown)
-    else:
-        _show(shown, live)
-    return 0
+        return exits.OK
+    Screen(config, config_path, stands, live, shown, time.time()).show(dead, others)
+    return exits.OK
 
 
 def summary(stands: Standing, live: Mapping[str, Any] | None, *, now: float) -> dict[str, Any]:
-    """What `status --json` prints; what only a daemon knows is null without one."""
-    backlog = stands.backlog
-    paused = live["paused"] if live else stands.paused
+    """What `status --json` prints; what only a daemon knows is null without one.
+
+    Args:
+        live: what the daemon says of itself; None: there is none; empty: it does not answer.
+    """
+    backlog, alive = stands.backlog, live or {}
     return {
-        "daemon": ("paused" if paused else "running") if live else "stopped",
+        "daemon": "stopped" if live is None else "paused" if alive.get("paused", stands.paused) else "running",
         "messages": {state.value: stands.messages.get(state.value, 0) for state in State},
-        "oldest_unapplied_seconds": _age(backlog.oldest_unapplied, now),
+        "oldest_unapplied_seconds": None
+        if backlog.oldest_unapplied is None
+        else max(now - backlog.oldest_unapplied, 0.0),
         "blocked_tickets": list(stands.blocked),
         "dead_letters": backlog.dead_letters,
         "approvals_waiting": backlog.approvals_waiting,
-        "desk_up": live["desk_up"] if live else None,
-        "ensono_up": live["ensono_up"] if live else None,
-        "gate_open": live["gate_open"] if live else None,
+        "desk_up": alive.get("desk_up"),
+        "ensono_up": alive.get("ensono_up"),
+        "gate_open": alive.get("gate_open"),
     }
 
 
-def _age(oldest: float | None, now: float) -> float | None:
-    return max(now - oldest, 0.0) if oldest is not None else None
-
-
 def _live(config: Config) -> Mapping[str, Any] | None:
-    from envision_worker.control import NoDaemon, live_status  # noqa: PLC0415 - loads the whole worker
-
+    """What only the daemon knows; empty where it runs but does not say, which is told on stderr."""
     try:
-        return live_status(config.state.path)
+        return call(config.state.path, "GET", "status", {}, within_s=_LIVE_WITHIN_S)
     except NoDaemon:
         return None
-
-
-def _show(shown: Mapping[str, Any], live: Mapping[str, Any] | None) -> None:
-    oldest = shown["oldest_unapplied_seconds"]
-    messages = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in shown["messages"].items() if count)
-    lines = [
-        ("daemon", shown["daemon"]),
-        ("ensono", _up(shown["ensono_up"])),
-        ("desk", _up(shown["desk_up"])),
-        ("reading", _gate(shown, live)),
-        ("messages", messages or "none received yet"),
-        ("oldest not applied", f"{duration(oldest)} old" if oldest is not None else "none"),
-        ("dead letters", _dead(shown)),
-        ("approvals waiting", str(shown["approvals_waiting"])),
-    ]
-    for name, value in lines:
-        say(f"{name:20}{value}")
-
-
-def _up(value: bool | None) -> str:  # noqa: FBT001 - a value that is shown
-    return "unknown" if value is None else "answers" if value else "DOES NOT ANSWER"
-
-
-def _gate(shown: Mapping[str, Any], live: Mapping[str, Any] | None) -> str:
-    if live is None:
-        return "no: the daemon is stopped"
-    if shown["gate_open"]:
-        return "yes"
-    if live["paused"]:
-        return "no: an operator paused it"
-    closed = [f"{name} {live[f'{name}_gate']}" for name in ("desk", "ensono") if live[f"{name}_gate"]]
-    return f"no: {', '.join(closed)}"
-
-
-def _dead(shown: Mapping[str, Any]) -> str:
-    if not shown["dead_letters"]:
-        return "none"
-    return f"{shown['dead_letters']}; blocked: {', '.join(shown['blocked_tickets'][:5])} (see dead-letters list)"
+    except (DaemonSilent, DaemonFailed) as exc:
+        complain(f"status: {exc}")
+    except OSError as exc:
+        complain(f"status: the daemon can't be asked: {exc.strerror}; run this as its user")
+    return {}

@@ -64,8 +64,8 @@ poll_interval_s = 0.2
 pending-caller = "On Hold"
 
 [mapping.closure_code]
-"resolved*" = "Success"
-Successful = "Success"
+"resolved*" = "success"
+Successful = "success"
 
 [mapping.change_type]
 Normal = "Normal"
