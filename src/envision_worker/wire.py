@@ -11,12 +11,12 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import Any
 
 import httpx
 
 from envision_worker.clock import Clock
 from envision_worker.errors import Malformed, PeerError, Unreachable, Unsure
+from envision_worker.transport import PROGRESS, AiohttpTransport
 
 CONNECT_TIMEOUT_S = 10.0
 KEEPALIVE_S = 5.0  # shorter than servers keep idle connections: a write on one just closed would be an unsure one
@@ -66,16 +66,18 @@ def new_client(
     """
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    return httpx.AsyncClient(
+    transport = AiohttpTransport(
         verify=ssl.create_default_context(cafile=str(ca_file)) if ca_file else _system_authorities(),
+        max_connections=max_connections,
+        keepalive_s=KEEPALIVE_S,
         proxy=proxy,
+    )
+    return httpx.AsyncClient(
+        transport=transport,
         trust_env=False,
         follow_redirects=False,
         cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
         timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S)),
-        limits=httpx.Limits(
-            max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=KEEPALIVE_S
-        ),
     )
 
 
@@ -159,7 +161,7 @@ class Wire:
             Malformed: the answer is larger than any documented one, or its compression is broken.
         """
         progress = _Progress(self._timeout_s)
-        request.extensions["trace"] = progress
+        request.extensions[PROGRESS] = progress
         try:
             async with progress.limit:
                 return await self._exchange(operation, request)
@@ -199,7 +201,7 @@ class Wire:
 
 
 class _Progress:
-    """How far a request got, told by httpcore's `trace` extension; a transport that tells nothing may have sent it.
+    """How far a request got, told by the transport; one that tells nothing may have sent it.
 
     Attributes:
         limit: the whole call's time. Before the first byte httpx's own time-outs rule, and this is their sum.
@@ -211,13 +213,14 @@ class _Progress:
         self.limit = asyncio.timeout(2 * timeout_s + 2 * min(timeout_s, CONNECT_TIMEOUT_S))
         self.may_be_sent = True
 
-    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        """Told by httpcore of each step; a CONNECT goes to the proxy and carries nothing of ours."""
-        if event.startswith("connection."):
-            self.may_be_sent = False
-        elif event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
-            self.may_be_sent = True
-            self.limit.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
+    def connecting(self) -> None:
+        """See `transport.Progress`."""
+        self.may_be_sent = False
+
+    def sending(self) -> None:
+        """See `transport.Progress`."""
+        self.may_be_sent = True
+        self.limit.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
 
 
 def _said(exc: Exception) -> str:
