@@ -1,0 +1,109 @@
+"""A backup that is put in the ledger's place is older than the desk: what was applied since must not be applied again."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from envision_worker.ledger.database import connect
+from envision_worker.ledger.sqlite import back_up
+from worlds.simulated import World
+from worlds.virtual_time import in_virtual_time
+
+LONG_S = 4000.0
+"""Longer than two clocks may be apart."""
+
+
+class Backups:
+    """The backups of a world whose ledger lies in memory: `made` copies it with the command's own function."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self._world = world
+        self._ledger, self._copy = folder / "copied.db", folder / "backup.db"
+
+    def make(self) -> None:
+        target = connect(str(self._ledger))
+        self._world.store.backup(target)
+        target.close()
+        back_up(str(self._ledger), str(self._copy))
+
+    async def put_back(self) -> None:
+        """The disk is gone; the last backup takes the ledger's place, and the worker starts."""
+        await self._world.kill()
+        self._world.store = connect(str(self._copy))
+        await self._world.start()
+
+
+def notes(world: World) -> list[str]:
+    """The one word of each note on the only ticket."""
+    [ticket] = world.requests()
+    return [found[0] for note in ticket.notes if (found := re.findall(r"\b(?:first|second|third)\b", str(note)))]
+
+
+Scene = Callable[[World, Backups, str], Awaitable[None]]
+
+
+async def received_but_not_applied(world: World, backups: Backups, number: str) -> None:
+    made: list[str] = []
+
+    def at_commit(when: str) -> None:
+        waiting = "SELECT count(*) FROM messages WHERE state = 'waiting'"
+        if when == "after" and not made and world.store.execute(waiting).fetchone() == (1,):
+            backups.make()
+            made.append(number)
+
+    world.at_commit = at_commit
+    world.ensono.scenario.notes(number, "second")
+    await world.quiet()
+    assert made
+
+
+async def not_even_sent(world: World, backups: Backups, number: str) -> None:
+    """And the machine dies before its message is deleted at Ensono."""
+    backups.make()
+    world.ensono.scenario.notes(number, "second")
+    async with asyncio.timeout(600):
+        while len(notes(world)) < 2:
+            await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("scene", [received_but_not_applied, not_even_sent])
+def test_what_was_applied_after_the_backup_is_not_applied_again(tmp_path: Path, scene: Scene) -> None:
+    world = World(tmp_path)
+    backups = Backups(world, tmp_path)
+
+    async def main() -> None:
+        async with world.working():
+            number = world.ensono.scenario.incident_create()
+            world.ensono.scenario.notes(number, "first")
+            await world.quiet()
+            await asyncio.sleep(LONG_S)
+            await scene(world, backups, number)
+            await backups.put_back()
+            world.ensono.scenario.notes(number, "third")
+            await world.quiet()
+            await asyncio.sleep(600)
+
+    in_virtual_time(main())
+    assert notes(world) == ["first", "second", "third"]
+    assert len(world.requests()) == 1
+
+
+def test_a_backup_knows_what_the_ledger_knew(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    backups = Backups(world, tmp_path)
+
+    async def main() -> None:
+        async with world.working():
+            number = world.ensono.scenario.incident_create()
+            await world.quiet()
+            backups.make()
+            await backups.put_back()
+            world.ensono.scenario.notes(number, "first")
+            await world.quiet()
+
+    in_virtual_time(main())
+    assert len(world.requests()) == 1
+    assert world.store.execute("SELECT count(*) FROM messages WHERE state = 'applied'").fetchone() == (2,)
