@@ -12,7 +12,7 @@ SCHEMA := config/envision-worker.schema.json
 
 .PHONY: help
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(READY) ## watch tickets travel from a simulated Ensono queue into a simulated service desk
@@ -21,6 +21,13 @@ demo: $(READY) ## watch tickets travel from a simulated Ensono queue into a simu
 .PHONY: test
 test: $(READY) ## run all tests (PYTEST_ARGS="-k name" for some)
 	@$(BIN)/pytest -n 2 $(PYTEST_ARGS)
+
+SEEDS ?= 0-199
+JOBS ?= 2
+
+.PHONY: simulate
+simulate: $(READY) ## run the worker through storms (SEEDS=0-999 or SEEDS=1234 for one again, JOBS=2)
+	@PYTHONPATH=tests $(BIN)/python -m simulation $(SEEDS) --jobs $(JOBS)
 
 .PHONY: check
 check: lint types imports schema-current ## run all linters, the type checker and the import contracts
@@ -82,6 +89,34 @@ lock: $(UV) ## write the lock files from pyproject.toml (UPGRADE=--upgrade takes
 $(UV):
 	$(PYTHON) -m venv build/uv
 	build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+# Some minutes; wants a machine that has nothing else to do. PARTS are some of throughput,start,idle,attachment,ledger.
+SIZES ?= 200,2000,20000
+PARTS ?= throughput,start,attachment,ledger,idle
+
+.PHONY: bench
+bench: $(READY) ## measure the worker against a plain loop and against its calls alone (SIZES=200,2000 PARTS=throughput)
+	@$(BIN)/python -m benchmarks --sizes $(SIZES) --parts $(PARTS) $(BENCH_ARGS)
+
+# --- packages: all that the worker is installed from, in dist/; see docs/install.md -----------------------------------
+# TARGET_PYTHON is the Python that they are for: Debian's, where there is one. Everything but the wheel holds locked libraries for it.
+PACK = PYTHONPATH=deploy $(BIN)/python -m packages
+TARGET_PYTHON ?= $(firstword $(wildcard /usr/bin/python3) $(PYTHON))
+
+.PHONY: wheel bundle deb packages package-test
+wheel: $(READY) ## build the wheel
+	@$(PACK) wheel
+
+bundle: $(READY) ## build the offline bundle: a tar.gz that installs without a network
+	@$(PACK) bundle --python $(TARGET_PYTHON)
+
+deb: $(READY) ## build the Debian package
+	@$(PACK) deb --python $(TARGET_PYTHON)
+
+packages: wheel bundle deb ## build all three
+
+package-test: $(READY) ## install the packages on fresh machines with systemd, start, upgrade, remove (root; some minutes)
+	@$(BIN)/pytest tests/packaging -m package -n 2 $(PYTEST_ARGS)
 
 .PHONY: clean
 clean: ## remove everything that was made here, .venv included

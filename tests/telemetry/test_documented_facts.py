@@ -124,6 +124,11 @@ TELL: dict[str, tuple[Tell, ...]] = {
     "approval_decided": (lambda f: f.approval_decided(**APPROVAL, decision="reject", by="cab@example.com"),),
     "approval_reminded": (lambda f: f.approval_reminded("e-CHG0001", "cab@example.com"),),
     "approval_withdrawn": (lambda f: f.approval_withdrawn(**APPROVAL, reason="redrafted"),),
+    "approval_missing": (lambda f: f.approval_missing(**APPROVAL),),
+    "approval_restored": (lambda f: f.approval_restored(**APPROVAL),),
+    "approvals_not_restored": (lambda f: f.approvals_not_restored("not allowed"),),
+    "decision_refused": (lambda f: f.decision_refused(**APPROVAL, detail="no such approval"),),
+    "decision_too_late": (lambda f: f.decision_too_late(**APPROVAL, decision="rejected", by="cab@example.com"),),
     "call_finished": (
         lambda f: f.call_finished(call()),
         lambda f: f.call_finished(call(Unreachable("desk", "create_request", "no route"))),

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 
 from envision_worker.config.frozen import Section
 from envision_worker.config.mapping import fold
-from envision_worker.desks.desk import ApprovalRule
+from envision_worker.desks.approval import ApprovalRule
 from envision_worker.vocabulary import TicketType, TransactionType
 
 _A_YEAR_S = 366 * 86400

@@ -57,3 +57,23 @@ class TicketFacts(Telling):
         """Ensono no longer wants this decision: the approval was withdrawn on the desk."""
         self._metrics.approvals.labels("withdrawn").inc()
         self._log.info("approval_withdrawn", ticket=ticket, approval_id=approval_id, reason=reason)
+
+    def approval_missing(self, *, ticket: str, approval_id: str) -> None:
+        """An approval that waits is gone from the desk: nobody can decide it there, and Ensono goes on waiting."""
+        self._log.warning("approval_missing", ticket=ticket, approval_id=approval_id)
+
+    def approval_restored(self, *, ticket: str, approval_id: str) -> None:
+        """An approval that the ledger did not know was found on the desk."""
+        self._log.info("approval_restored", ticket=ticket, approval_id=approval_id)
+
+    def approvals_not_restored(self, detail: str) -> None:
+        """The desk does not list its changes, so a new ledger can't be told of approvals that stand there."""
+        self._log.warning("approvals_not_restored", detail=detail)
+
+    def decision_refused(self, *, ticket: str, approval_id: str, detail: str) -> None:
+        """Ensono does not take a decision; it is sent again at growing intervals."""
+        self._log.error("decision_refused", ticket=ticket, approval_id=approval_id, detail=detail)
+
+    def decision_too_late(self, *, ticket: str, approval_id: str, decision: str, by: str) -> None:
+        """Somebody decided after the decision that counts: kept, and not sent."""
+        self._log.info("decision_too_late", ticket=ticket, approval_id=approval_id, decision=decision, by=by)

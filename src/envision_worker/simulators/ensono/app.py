@@ -42,6 +42,7 @@ class EnsonoSimulator:
         bucket_url: where the application's `/bucket` is reached; None: at a made-up host, and from `serve` on at the server.
         environment: which one the attributes below, and the control calls, speak of: dev, cert or prod.
         seed: of every number, id and handle.
+        faults: what goes wrong, in place of an empty list.
 
     Attributes:
         application: answers everything, control calls included.
@@ -67,10 +68,11 @@ class EnsonoSimulator:
         bucket_url: str | None = None,
         environment: str = "dev",
         seed: int = 0,
+        faults: Faults | None = None,
     ) -> None:
         self.bucket = Bucket(now, bucket_url or DEFAULT_BUCKET_URL, seed)
         self.environments = _environments(client_name, self.bucket, now, seed)
-        self.faults = Faults()
+        self.faults = faults or Faults()
         self.journal = Journal(now, {"x-api-key": self._is_key})
         own = self.environments[environment]
         self.queue: FifoQueue = own.queue

@@ -1,0 +1,115 @@
+"""The desk's journal, read back: which writes belong to which Ensono ticket, and to which of its messages."""
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from envision_worker.config.mapping import MappingKind, fold
+from envision_worker.simulators.manageengine.tickets import Effect
+from worlds.configuration import NUMBER_FIELD
+from worlds.simulated import World
+
+_TOKEN = re.compile(r"tk\d{4}x")
+_STATE = re.compile(r"Ensono moved it to (\w+)")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One message as Ensono sent it, in the order of sending within its ticket."""
+
+    message_id: str
+    ticket: str
+    transaction_type: str
+    body: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def tokens(self) -> frozenset[str]:
+        """The texts that only this message brings."""
+        own = {
+            "Create": ("shortDescription",),
+            "Notes": ("notes",),
+            "Update": ("changed",),
+            "Closure": ("closeNotes",),
+            "Attachment": ("attachmentName",),
+            "Approval Request": ("approverEmail",),
+        }.get(self.transaction_type, ())
+        return frozenset(_TOKEN.findall(json.dumps([self.body.get(name) for name in own])))
+
+    @property
+    def state(self) -> str | None:
+        """The change state that it brings."""
+        moves = self.transaction_type in {"Create", "Update", "Closure", "Redraft"}
+        return self.body.get("state") if moves else None
+
+    def statuses(self, world: World) -> frozenset[str]:
+        """The desk's names of the status that it sets."""
+        changed = self.body.get("changed") or {}
+        table = world.config.mapping.table(MappingKind.STATUS)
+        said = (changed.get("statusNextAction"), changed.get("status"))
+        return frozenset(table[fold(each)] for each in said if each and fold(each) in table)
+
+
+def sent_by_ensono(world: World) -> dict[str, list[Sent]]:
+    """By ticket, in order."""
+    found: dict[str, list[Sent]] = defaultdict(list)
+    for each in world.ensono.scenario.announcer.announced:
+        found[each.ticket].append(Sent(each.message_id, each.ticket, each.transaction_type, each.body))
+    return found
+
+
+class DeskStory:
+    """What was written on the desk, by Ensono ticket."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._owner: dict[tuple[str, str], str] = {}
+        field_of = dict(zip(("request", "change"), NUMBER_FIELD[world.edition], strict=True))
+        for effect in world.desk.journal:
+            number = (effect.what.get("fields") or {}).get("udf_fields", {}).get(field_of[effect.kind])
+            if effect.by == "api" and number:
+                self._owner.setdefault((effect.kind, effect.ticket), number)
+
+    def effects(self, ticket: str) -> list[Effect]:
+        """The worker's writes for one Ensono ticket, in order."""
+        return [each for each in self._world.desk.journal if each.by == "api" and self._ticket_of(each) == ticket]
+
+    def created(self) -> Counter[str]:
+        """How many desk tickets the worker made for each Ensono ticket."""
+        return Counter(
+            self._ticket_of(each) for each in self._world.desk.journal if each.by == "api" and each.verb == "create"
+        )
+
+    def desk_ids(self, ticket: str) -> list[tuple[str, str]]:
+        """Kind and id of every desk ticket that ever stood for it."""
+        return [desk for desk, owner in self._owner.items() if owner == ticket]
+
+    def _ticket_of(self, effect: Effect) -> str:
+        return self._owner.get((effect.kind, effect.ticket), "")
+
+
+def tokens_of(effect: Effect) -> frozenset[str]:
+    """The tokens in what an effect wrote."""
+    return frozenset(_TOKEN.findall(json.dumps(effect.what)))
+
+
+def explained_by(world: World, effect: Effect, sent: Sequence[Sent]) -> Iterable[int] | None:
+    """The places of the messages that may have brought this effect about; None where nothing can be told of it."""
+    if effect.verb == "create":
+        return None
+    tokens = tokens_of(effect)
+    if tokens and effect.verb != "notify":
+        return [place for place, each in enumerate(sent) if each.tokens & tokens]
+    if effect.verb == "status" and effect.kind == "request":
+        after = effect.what["after"]
+        return [place for place, each in enumerate(sent) if after in each.statuses(world)]
+    moved = _STATE.search(str(effect.what.get("comment", "")))
+    if moved and effect.kind == "change":
+        return [place for place, each in enumerate(sent) if each.state == moved[1]]
+    if effect.what.get("comment") == "Cancelled by Ensono":
+        return [place for place, each in enumerate(sent) if each.state == "Cancelled"]
+    if effect.what.get("comment") == "Redrafted by Ensono":
+        return [place for place, each in enumerate(sent) if each.state in {"New", "Assess"}]
+    return None
