@@ -27,7 +27,7 @@ JOBS ?= 2
 
 .PHONY: simulate
 simulate: $(READY) ## run the worker through storms (SEEDS=0-999 or SEEDS=1234 for one again, JOBS=2)
-	@PYTHONPATH=tests $(BIN)/python -m simulation $(SEEDS) --jobs $(JOBS)
+	@PYTHONPATH=tests $(BIN)/python -m simulation "$(SEEDS)" --jobs $(JOBS)
 
 .PHONY: check
 check: lint types imports schema-current ## run all linters, the type checker and the import contracts

@@ -1,6 +1,7 @@
 """`python -m simulation SEEDS`: run seeds, print those that fail, and what it came to."""
 
 import argparse
+import re
 import sys
 import tempfile
 import time
@@ -23,17 +24,15 @@ def spool_root() -> Path:
 
 
 def seeds_of(text: str) -> list[str]:
-    """`7`, `0-99`, or several of them with commas."""
-    return list(_expanded(text))
+    """`7`, `0-99`, `rough 0-99`, or several of them with commas."""
+    return [seed for part in text.split(",") for seed in _expanded(part.strip())]
 
 
-def _expanded(text: str) -> Iterator[str]:
-    for part in text.split(","):
-        first, dash, last = part.partition("-")
-        if dash and first.isdigit() and last.isdigit():
-            yield from map(str, range(int(first), int(last) + 1))
-        else:
-            yield part
+def _expanded(part: str) -> Iterator[str]:
+    found = re.fullmatch(r"(\D*?)(\d+)-(\d+)", part)
+    if found is None:
+        return iter([part])
+    return (f"{found[1]}{number}" for number in range(int(found[2]), int(found[3]) + 1))
 
 
 _folder: Path | None = None
@@ -56,7 +55,7 @@ def _say(line: str) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="simulation", description=__doc__)
-    parser.add_argument("seeds", nargs="?", default="0-199", help="1234, 0-999 or 3,5,70-80")
+    parser.add_argument("seeds", nargs="?", default="0-199", help="1234, 0-999, rough 0-99, or several with commas")
     parser.add_argument("--jobs", type=int, default=2, help="processes side by side")
     parser.add_argument("--verbose", action="store_true", help="print what each seed means")
     args = parser.parse_args()
@@ -77,7 +76,7 @@ def _run(seeds: list[str], jobs: int) -> int:
             simulated_s += report.simulated_s
             if report.violations:
                 failed += 1
-                _say(f"seed {report.seed} FAILED; again with: make simulate SEEDS={report.seed}")
+                _say(f"seed {report.seed} FAILED; again with: make simulate SEEDS='{report.seed}'")
                 for line in report.violations[:MOST_TOLD]:
                     _say(f"    {line}")
     shown = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))

@@ -1,9 +1,10 @@
 """The questions asked of each simulation: whether the promises of the contract were kept (P1 to P7, P12)."""
 
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from typing import Any
 
 from envision_worker.app import Parts
+from envision_worker.ledger.records import State
 from envision_worker.ledger.sqlite_messages import SqliteMessages
 from envision_worker.simulators.ensono.queue import FifoQueue
 from envision_worker.simulators.ensono.queued import Received
@@ -19,6 +20,7 @@ from worlds.virtual_time import START, world_time
 SETTLED = ("applied", "out_of_scope", "discarded")
 MOST_RECEIVES_IN_AN_OUTAGE = 3
 SAVING_TAKES_S = 60.0
+REMEMBERED = 32
 A_MOMENT_S = 0.5
 OFTEN_ENOUGH = 6
 """So many deliveries of a message that was settled, and it must have been acknowledged."""
@@ -53,7 +55,7 @@ class WatchedMessages(SqliteMessages):
 
     async def settle(self, message_id: MessageId, *args: Any, **kwargs: Any) -> None:
         await super().settle(message_id, *args, **kwargs)
-        self.watcher.settled(message_id)
+        self.watcher.settled(message_id, args[0])
 
 
 class Oracles:
@@ -67,7 +69,8 @@ class Oracles:
         self._lost_ledger_at: list[int] = []
         self._deleted: set[str] = set()
         self._deaths: list[float] = []
-        self._in_hand: set[str] = set()
+        self._in_hand: dict[str, float] = {}
+        self._took: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
         self._discarded: dict[str, int] = {}
         self._begun_in: set[tuple[float, str]] = set()
         queue = world.ensono.queue
@@ -88,6 +91,7 @@ class Oracles:
         assert isinstance(messages, WatchedMessages)
         messages.watcher = self
         self._in_hand.clear()
+        self._took.clear()
         return parts
 
     # --- told while it goes on ---------------------------------------------------------------------------------------
@@ -112,26 +116,28 @@ class Oracles:
         return self._now() - arrived
 
     def begins(self, message_id: str) -> None:
-        """P7: not twice at a time, and not when its window has passed, but for the first of its ticket in a read."""
+        """P7: not twice at a time, and not with too little of its window left, but for the first of its ticket in a read."""
         ticket = self._ticket_of(message_id)
         if ticket in self._in_hand:
             self._wrong("P7", f"{message_id} is begun while {ticket} is in hand")
-        self._in_hand.add(ticket)
+        self._in_hand[ticket] = self._now()
         lanes = self._world.worker.lanes._reading if self._world.worker else {}
         lane = lanes[EnsonoTicketNumber(ticket)][0] if ticket in lanes else None
         if lane is None or lane._current != message_id or message_id not in lane._live:
             return  # from its copy
         window = lane._live[MessageId(message_id)].window
         left_s = window.left(self._world.clock)
-        if left_s <= 0 and (window.sent_at, ticket) in self._begun_in:
-            self._wrong(
-                "P7", f"{message_id} is begun, though its window has passed and it is not the first of its read"
-            )
+        took_s = max(self._took[self._type_of(message_id)], default=0.0)
+        if left_s <= took_s and (window.sent_at, ticket) in self._begun_in:
+            why = f"{left_s:.1f} s left and not the first of its read, though such take {took_s:.1f} s"
+            self._wrong("P7", f"{message_id} is begun with {why}")
         self._begun_in.add((window.sent_at, ticket))
 
-    def settled(self, message_id: str) -> None:
+    def settled(self, message_id: str, state: State) -> None:
         """Its handling is over."""
-        self._in_hand.discard(self._ticket_of(message_id))
+        began = self._in_hand.pop(self._ticket_of(message_id), None)
+        if began is not None and state.settled:
+            self._took[self._type_of(message_id)].append(self._now() - began)
 
     def deleted(self, message_id: str) -> None:
         """P2: what is deleted must be settled in the ledger by now."""
@@ -254,9 +260,8 @@ class Oracles:
         for poison, when in self._discarded.items():
             if self._known.poison.get(poison) != ticket:
                 continue
-            later = frozenset(
-                token for each in sent if serials[each.message_id] > serials[poison] for token in each.tokens
-            )
+            before = {token for each in sent if serials[each.message_id] < serials[poison] for token in each.tokens}
+            later = {token for each in sent for token in each.tokens} - before
             for effect in story.effects(ticket):
                 if tokens_of(effect) & later and place_of[id(effect)] < when and effect.verb != "create":
                     self._wrong("P6", f"{ticket}: {effect} came before {poison} was given up")
@@ -350,12 +355,18 @@ class Oracles:
         return ticket in poison.values() or self._world.store.execute(sql, (ticket,)).fetchone() is not None
 
     def _ticket_of(self, message_id: str) -> str:
-        row = self._world.store.execute("SELECT ticket FROM messages WHERE message_id = ?", (message_id,)).fetchone()
-        return str(row[0]) if row else ""
+        return self._facts(message_id)[0] or ""
+
+    def _type_of(self, message_id: str) -> str:
+        return self._facts(message_id)[1] or ""
 
     def _state(self, message_id: str) -> str | None:
-        row = self._world.store.execute("SELECT state FROM messages WHERE message_id = ?", (message_id,)).fetchone()
-        return row[0] if row else None
+        return self._facts(message_id)[2]
+
+    def _facts(self, message_id: str) -> tuple[str | None, str | None, str | None]:
+        """Ticket, transaction type and state, as the ledger has them."""
+        sql = "SELECT ticket, transaction_type, state FROM messages WHERE message_id = ?"
+        return self._world.store.execute(sql, (message_id,)).fetchone() or (None, None, None)
 
     def _now(self) -> float:
         return world_time()

@@ -82,16 +82,15 @@ def plan_of(seed: str) -> Plan:
 
 
 def _made_rough(plan: Plan) -> Plan:
+    """A desk slower than the window; or outages in a calm; or a storm."""
     rng = dice(f"{plan.seed} roughness")
-    if rng.random() < 0.3:  # a desk slower than the window
-        return replace(
-            plan,
-            slow_s=12.0,
-            timeout_s=30.0,
-            trouble={"desk": 0.0, "ensono": 0.0},
-            outages=(),
-            actions=plan.actions + 4,
-        )
+    quiet = {"desk": 0.0, "ensono": 0.0}
+    match rng.choice(("slow", "calm", "storm", "storm")):
+        case "slow":
+            return replace(plan, slow_s=12.0, timeout_s=30.0, trouble=quiet, outages=(), actions=plan.actions + 4)
+        case "calm":
+            outages = plan.outages or (_outage(rng, plan.poll_s, plan.span_s),)
+            return replace(plan, slow_s=0.0, trouble=quiet, outages=outages[:1], tickets=plan.tickets + 2)
     trouble = {"desk": rng.choice((0.1, 0.25)), "ensono": rng.choice((0.0, 0.1))}
     kills = tuple(_fate(rng, plan.poll_s, plan.span_s) for _ in range(2))
     return replace(plan, trouble=trouble, slow_s=0.0, fates=plan.fates + kills, tickets=plan.tickets + 1)

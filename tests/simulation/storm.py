@@ -24,6 +24,8 @@ from worlds.virtual_time import in_virtual_time, world_time
 
 Plant = Callable[[World], None]
 """Puts a defect into a world."""
+BACKED_OFF = frozenset({OutageKind.QUEUE_503, OutageKind.ENSONO_GONE, OutageKind.ENSONO_HANGS})
+"""Where reading itself fails, it is tried again at growing intervals."""
 HANGING = frozenset({OutageKind.DESK_HANGS, OutageKind.ENSONO_HANGS})
 PATIENCE = 60
 """Rounds of polls after healing in which everything must have come to its end."""
@@ -199,7 +201,7 @@ class Simulation:
         calm = not any(plan.trouble.values()) and not plan.refusals and not plan.slow_s and plan.latency_s < 1
         others = [each for each in plan.outages if each is not outage and each.end > outage.start]
         blows = {fate.blow for fate in plan.fates}
-        return calm and not others and outage.kind is not OutageKind.QUEUE_503 and Blow.PAUSE not in blows
+        return calm and not others and outage.kind not in BACKED_OFF and Blow.PAUSE not in blows
 
     def _patience_s(self, outage: Outage) -> float:
         """Twice the poll interval, or that of trying a key; a call that hung as the peer came back may take its time."""
