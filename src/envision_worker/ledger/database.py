@@ -53,15 +53,22 @@ class Database(Protocol):
         ...
 
 
-def connect(path: str) -> sqlite3.Connection:
-    """Open for writing and bring the schema up to date."""
+def connect(path: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
+    """Open for writing and bring the schema up to date.
+
+    Raises:
+        LedgerUnavailable: it can't be opened, written or upgraded; says which file and why.
+    """
+    connection: sqlite3.Connection | None = None
     try:
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits at a power cut
         connection.execute("PRAGMA foreign_keys = ON")
         upgrades.apply(SqliteUtilsDatabase(connection))
     except sqlite3.Error as exc:
+        if connection is not None:
+            connection.close()
         raise LedgerUnavailable(f"{path}: {exc}") from exc
     return connection
 

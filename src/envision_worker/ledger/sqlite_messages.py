@@ -95,7 +95,7 @@ class SqliteMessages(Messages):
 
     @override
     async def heads(self, *, limit: int) -> list[Kept]:
-        sql = f"""SELECT {KEPT} FROM messages AS m WHERE state IN ('waiting','retry_later') AND {_NONE_EARLIER}
+        sql = f"""SELECT {KEPT} FROM messages AS m WHERE m.{_UNSETTLED} AND state <> 'dead_letter' AND {_NONE_EARLIER}
                   ORDER BY last_tried, sent_ms LIMIT ?"""
         return await self._run(lambda db: [kept(row) for row in db.execute(sql, (limit,))])
 
