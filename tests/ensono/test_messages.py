@@ -23,8 +23,8 @@ from envision_worker.ensono.messages import (
     ReturnEnsonoNum,
     Transaction,
     Update,
-    parse,
 )
+from envision_worker.ensono.parsing import parse
 from envision_worker.simulators.ensono.guide_samples import samples
 from envision_worker.vocabulary import TicketType, TransactionType
 

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from envision_worker.ledger.backup import back_up
 from envision_worker.ledger.records import EffectOutcome, LedgerUnavailable
-from envision_worker.ledger.sqlite import SqliteLedger, back_up
+from envision_worker.ledger.sqlite import SqliteLedger
 from envision_worker.vocabulary import EnsonoTicketNumber, MessageId
 from ledger.kept import NOW, TICKET, arrival, opened, rows, settled
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from envision_worker.ledger.backup import back_up
 from envision_worker.ledger.database import connect
-from envision_worker.ledger.sqlite import back_up
 from worlds.simulated import World
 from worlds.virtual_time import in_virtual_time
 

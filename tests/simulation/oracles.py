@@ -143,6 +143,8 @@ class Oracles:
         """P2: what is deleted must be settled in the ledger by now."""
         self._deleted.add(message_id)
         state = self._state(message_id)
+        if state is None and self._lost_ledger_at:  # sent by who knew, before the ledger was lost
+            return
         if state not in SETTLED:
             self._wrong("P2", f"{message_id} was deleted while it was {state}")
 
@@ -350,7 +352,8 @@ class Oracles:
         """Whether its ticket has, or had, a dead letter, in this ledger or in one that was lost."""
         poison = self._known.poison
         sent = self._world.ensono.scenario.announcer.announced
-        ticket = poison.get(message_id) or next((each.ticket for each in sent if each.message_id == message_id), "")
+        announced = next((each.ticket for each in sent if each.message_id == message_id), "")
+        ticket = poison.get(message_id) or announced or self._ticket_of(message_id)
         sql = "SELECT 1 FROM events WHERE ticket = ? AND what LIKE 'dead_letter%'"
         return ticket in poison.values() or self._world.store.execute(sql, (ticket,)).fetchone() is not None
 

@@ -101,17 +101,18 @@ def _any_plan(seed: str) -> Plan:
     poll_s = rng.choice((5.0, 30.0, 30.0, 30.0, 60.0, 300.0))
     span_s = poll_s * rng.uniform(4, 30)
     outages = tuple(_outage(rng, poll_s, span_s) for _ in range(rng.choice((0, 0, 1, 1, 2))))
+    timeout_s = rng.choice((10.0, 30.0))
     return Plan(
         seed=seed,
         edition=rng.choice(("on_premises", "on_premises", "cloud")),
         poll_s=poll_s,
-        timeout_s=rng.choice((10.0, 30.0)),
+        timeout_s=timeout_s,
         span_s=span_s,
         tickets=rng.randint(1, 5),
         actions=rng.randint(2, 6),
         pause_s=span_s / rng.randint(3, 12),
         latency_s=rng.choice((0.01, 0.2, 1.0)),
-        slow_s=rng.choice((0.0, 0.0, 0.0, 3.0, 9.0, 20.0)),
+        slow_s=rng.choice((0.0, 0.0, 0.0, 0.3, 0.6)) * timeout_s,
         trouble={peer: rng.choice((0.0, 0.02, 0.06, 0.2)) for peer in ("desk", "ensono")},
         refusals=rng.choice((0.0, 0.0, 0.0, 0.1)),
         outages=outages,

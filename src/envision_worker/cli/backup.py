@@ -7,8 +7,8 @@ import click
 from envision_worker.cli import exits
 from envision_worker.cli.configured import config_option, configured
 from envision_worker.cli.terminal import Unavailable, complain
+from envision_worker.ledger.backup import back_up
 from envision_worker.ledger.records import LedgerUnavailable
-from envision_worker.ledger.sqlite import back_up
 
 
 @click.command()

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from envision_worker.clock import from_epoch_ms
 from envision_worker.config.sections import ScopeSettings
 from envision_worker.ensono.fields import MalformedMessage
-from envision_worker.ensono.messages import Transaction, parse
+from envision_worker.ensono.messages import Transaction
+from envision_worker.ensono.parsing import parse
 from envision_worker.ensono.spool import SpoolFull
 from envision_worker.errors import KeyRefused, Malformed, PeerError, Refused, Throttled, Unsure
 from envision_worker.handlers import table

@@ -15,7 +15,8 @@ from envision_worker.ensono.downloads import Downloader
 from envision_worker.ensono.fields import MalformedMessage
 from envision_worker.ensono.file_names import safe_name
 from envision_worker.ensono.links import CannotFetch, FetchReason, link_expiry
-from envision_worker.ensono.messages import Attachment, parse
+from envision_worker.ensono.messages import Attachment
+from envision_worker.ensono.parsing import parse
 from envision_worker.ensono.spool import SpoolFull
 from envision_worker.errors import PeerError, Unreachable
 from envision_worker.handlers.work import NotFetched
