@@ -1,12 +1,11 @@
 """The worker, put together: the one module that names what works with what. Nothing here listens to the outside or ends the process."""
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from envision_worker.clock import Clock
 from envision_worker.config.model import Config
@@ -30,9 +29,9 @@ from envision_worker.intake.watermarks import Watermarks
 from envision_worker.ledger.ledger import Ledger
 from envision_worker.ledger.records import LedgerUnavailable
 from envision_worker.relay.approvals import ApprovalRelay
+from envision_worker.rounds import Rounds
 from envision_worker.telemetry.facts import Facts
 from envision_worker.telemetry.gauges import Gauges
-from envision_worker.vocabulary import TicketType
 
 BORN = "born"
 PAUSED = "paused"
@@ -79,7 +78,7 @@ class Worker:
         self.gates = Gates(self.desk_gate, self.ensono_gate, paused=paused)
         parts.calls.tell(DESK, self.desk_gate.heard)
         parts.calls.tell(ENSONO, self.ensono_gate.heard)
-        settings = _handler_settings(config, born=born)
+        settings = HandlerSettings.of(config, born=born)
         peers = Peers(parts.desk, parts.connect, ledger, self.files, clock, facts, settings)
         deliveries = Deliveries(peers, unsettled, Rules(config.scope, config.queue.max_receives))
         self.lanes = Lanes(
@@ -138,7 +137,7 @@ class Worker:
         )
         self._hint = asyncio.Event()
         self._reading: asyncio.Task[None] | None = None
-        self._loops: list[asyncio.Task[None]] = []
+        self._rounds = Rounds(clock, facts, ledger_lost=self.ledger_lost)
 
     # --- running -----------------------------------------------------------------------------------------------------
 
@@ -147,12 +146,11 @@ class Worker:
         config = self.parts.config
         await self.housekeeping.tidy_spool()
         self.gates.suspect()  # a peer that is down at the start must not cost a receive
-        self._loops = [
-            asyncio.create_task(self._watch(self.desk_gate), name="desk gate"),
-            asyncio.create_task(self._watch(self.ensono_gate), name="ensono gate"),
-            asyncio.create_task(self._every(config.queue.poll_interval_s, self._keep_house), name="housekeeping"),
-            asyncio.create_task(self._relay_on(config.approvals.poll_interval_s), name="approvals"),
-        ]
+        poll_s = config.queue.poll_interval_s
+        for gate in (self.desk_gate, self.ensono_gate):  # one that nobody watches would never open again
+            self._rounds.start(f"{gate.name} gate", partial(gate.watch, self.trials), every_s=poll_s)
+        self._rounds.start("housekeeping", self._keep_house, every_s=poll_s)
+        self._rounds.start("approvals", self._relay_round, every_s=config.approvals.poll_interval_s, hint=self._hint)
         self._reading = asyncio.create_task(self._read_on(), name="consumer")
         self.lost.add_done_callback(lambda _: self.consumer.stop())
         await asyncio.wait({self._reading})
@@ -169,9 +167,7 @@ class Worker:
         ended = await self._ended(self._reading, grace_s)
         ended &= await self.lanes.stop(max(ends_at - self.parts.clock.monotonic(), 0.0))
         ended &= await self.tickets.free_within(max(ends_at - self.parts.clock.monotonic(), 0.0))
-        for task in self._loops:
-            task.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        await self._rounds.stop()
         await self.files.close()
         if not self.lost.done():
             await self.parts.ledger.messages.put_down()
@@ -205,38 +201,9 @@ class Worker:
                 self.parts.facts.unforeseen(message_id=None, ticket=None, exc=exc)
                 await self.parts.clock.sleep(self.parts.config.queue.poll_interval_s)
 
-    async def _watch(self, gate: Gate) -> None:
-        """A gate that nobody watches would never open again."""
-        while True:
-            await self._guarded(lambda: gate.watch(self.trials))
-            await self.parts.clock.sleep(self.parts.config.queue.poll_interval_s)
-
-    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            await self._guarded(work)
-            await self.parts.clock.sleep(seconds)
-
-    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
-        """One round's bug must not end the rounds."""
-        try:
-            await work()
-        except LedgerUnavailable as exc:
-            self.ledger_lost(exc)
-        except Exception as exc:  # noqa: BLE001 - see above
-            self.parts.facts.unforeseen(message_id=None, ticket=None, exc=exc)
-
     async def _keep_house(self) -> None:
         await self.housekeeping.round()
         await self.show_gauges()
-
-    async def _relay_on(self, seconds: float) -> None:
-        """Look at the approvals every so often, and at once when the desk's hook says that something was decided."""
-        while True:
-            self._hint.clear()
-            await self._guarded(self._relay_round)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._hint.wait()
 
     def look_at_approvals(self) -> None:
         """A hint from outside; polling stays what counts."""
@@ -297,7 +264,7 @@ class Worker:
 
     async def refresh_gauges(self) -> None:
         """The same for whoever looks from outside: never fails."""
-        await self._guarded(self.show_gauges)
+        await self._rounds.guarded(self.show_gauges)
 
     async def show_gauges(self) -> None:
         """Bring the gauges up to date."""
@@ -327,21 +294,3 @@ async def assemble(parts: Parts) -> Worker:
     await worker.desk_gate.recall()
     await worker.ensono_gate.recall()
     return worker
-
-
-def _handler_settings(config: Config, *, born: float) -> HandlerSettings:
-    create = config.desk.create
-    return HandlerSettings(
-        mapping=config.mapping,
-        reopen=config.policy.reopen,
-        approvals=config.approvals,
-        create={
-            TicketType.INCIDENT: create.incident,
-            TicketType.REQUEST: create.request,
-            TicketType.CHANGE: create.change,
-        },
-        default_requester={str(key): value for key, value in config.desk.default_requester.items()},
-        zone=ZoneInfo(config.desk.time_zone),
-        by_priority=config.desk.priority_from == "priority",
-        born=born,
-    )

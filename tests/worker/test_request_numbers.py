@@ -230,3 +230,23 @@ async def test_told_again_after_a_merger_it_is_still_the_same_request(tmp_path: 
         await world.quiet()
         assert await dead_letters(world) == []
     assert number_on(world, world.desk.ticket("request", parent)) == number
+
+
+@pytest.mark.parametrize("how", ["trash", "delete"])
+@virtual
+async def test_told_again_when_its_request_was_replaced_there_is_nothing_left_to_link(tmp_path: Path, how: str) -> None:
+    async with story(tmp_path) as world:
+        scenario, people = world.ensono.scenario, world.desk.people
+        first = people.open_request("opened here")
+        number = scenario.return_ensono_num(first)
+        await world.quiet()
+        getattr(people, how)("request", first)
+        scenario.notes(number, "the request is gone")
+        await world.quiet()
+        [second] = [ticket.id for ticket in world.requests() if ticket.id != first]
+        world.ensono.tickets[number].client_ticket_number = first
+        again = scenario.announcer.return_ensono_num(world.ensono.tickets[number])
+        await world.quiet()
+        assert await dead_letters(world) == []
+        assert outcomes(world, again) == ["already_applied"]
+    assert number_on(world, world.desk.ticket("request", second)) == number

@@ -109,11 +109,6 @@ class Redraft(Transaction):
 class ReturnEnsonoNum(Transaction):
     """Ensono's number for a ticket that the desk created."""
 
-    @property
-    def repeatable_key(self) -> str | None:
-        """Both numbers stand in the body, so the same body links the same two."""
-        return self.content_key
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalRequest(Transaction):

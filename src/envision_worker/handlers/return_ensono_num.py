@@ -10,7 +10,15 @@ from envision_worker.outcome import Applied, DeadLetter, DeadLetterReason
 
 
 async def apply(work: Work, transaction: ReturnEnsonoNum) -> Applied | DeadLetter:
-    """Put Ensono's number on the desk ticket named by `clientTicketNumber` and link the two."""
+    """Put Ensono's number on the desk ticket named by `clientTicketNumber` and link the two.
+
+    Told again after its counterpart has gone, or been replaced by another, it finds nothing to link: that was done when it came first.
+    """
+    outcome = await _linked(work, transaction)
+    return Applied(already=True) if isinstance(outcome, DeadLetter) and work.said_before else outcome
+
+
+async def _linked(work: Work, transaction: ReturnEnsonoNum) -> Applied | DeadLetter:
     number = transaction.client_ticket_number
     if number is None:
         return _no("Body.clientTicketNumber is empty: there is no desk ticket to link")

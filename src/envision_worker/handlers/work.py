@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 from zoneinfo import ZoneInfo
 
 from envision_worker.clock import Clock
 from envision_worker.config.mapping import MappingSettings
+from envision_worker.config.model import Config
 from envision_worker.config.sections import ApprovalsSettings, Reopen
 from envision_worker.desks.desk import Desk, DeskRef, DeskTicket, LocalFile
 from envision_worker.ensono.connect import EnvisionConnect
@@ -35,6 +36,25 @@ class HandlerSettings:
     zone: ZoneInfo
     by_priority: bool
     born: float
+
+    @classmethod
+    def of(cls, config: Config, *, born: float) -> Self:
+        """What a configuration says of it."""
+        create = config.desk.create
+        return cls(
+            mapping=config.mapping,
+            reopen=config.policy.reopen,
+            approvals=config.approvals,
+            create={
+                TicketType.INCIDENT: create.incident,
+                TicketType.REQUEST: create.request,
+                TicketType.CHANGE: create.change,
+            },
+            default_requester={str(key): value for key, value in config.desk.default_requester.items()},
+            zone=ZoneInfo(config.desk.time_zone),
+            by_priority=config.desk.priority_from == "priority",
+            born=born,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +115,8 @@ class Work:
     turn: Turn = field(default_factory=Turn)
     bearing: frozenset[str] | None = None
     """Ids on the desk that bear the ticket's number, where they were looked for."""
+    said_before: bool = False
+    """Whether the same body was applied already under another MessageId."""
     adopted: bool = False
     """Whether the counterpart was found on the desk, not made by this ledger."""
     seen: Seen | None = None

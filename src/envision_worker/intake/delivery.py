@@ -68,7 +68,7 @@ class Deliveries:
         try:
             transaction = parse(kept.raw, ticket=kept.ticket, message_id=kept.message_id, content_key=kept.content_key)
             settled = await self._settled_already(kept, transaction, said_before=said_before)
-            return settled or await self._applied(kept, transaction, turn)
+            return settled or await self._applied(kept, transaction, turn, said_before=said_before)
         except MalformedMessage as exc:
             self._peers.facts.message_malformed(
                 message_id=kept.message_id, ticket=kept.ticket, field=exc.field, problem=exc.problem
@@ -86,15 +86,15 @@ class Deliveries:
             self._peers.facts.unforeseen(message_id=kept.message_id, ticket=kept.ticket, exc=exc)
             return RetryLater(LaterReason.BUG, type(exc).__name__)
 
-    async def _applied(self, kept: Kept, transaction: Transaction, turn: Turn) -> Outcome:
+    async def _applied(self, kept: Kept, transaction: Transaction, turn: Turn, *, said_before: bool) -> Outcome:
         """Apply it; where the desk refuses something to a counterpart that was not looked at just now, once more with a look."""
-        work = self._work(kept, transaction, turn)
+        work = self._work(kept, transaction, turn, said_before=said_before)
         try:
             return await table.apply(work, transaction)
         except Refused:
             if not work.from_memory:
                 raise
-        return await table.apply(self._work(kept, transaction, turn), transaction)
+        return await table.apply(self._work(kept, transaction, turn, said_before=said_before), transaction)
 
     async def _settled_already(self, kept: Kept, transaction: Transaction, *, said_before: bool) -> Outcome | None:
         """Out of scope by a rule, or the same transaction under another MessageId; None: it is to be applied."""
@@ -117,7 +117,7 @@ class Deliveries:
         rules = self._rules.scope.out_of_scope
         return next((number for number, rule in enumerate(rules, 1) if rule.matches(said)), 0)
 
-    def _work(self, kept: Kept, transaction: Transaction, turn: Turn) -> Work:
+    def _work(self, kept: Kept, transaction: Transaction, turn: Turn, *, said_before: bool) -> Work:
         peers = self._peers
         effects = Effects(
             peers.ledger.effects,
@@ -128,7 +128,7 @@ class Deliveries:
             message_id=kept.message_id,
         )
         seen, turn.seen = turn.seen, None
-        return Work(transaction, peers, effects, turn, seen=seen)
+        return Work(transaction, peers, effects, turn, seen=seen, said_before=said_before)
 
     def _unless_used_up(self, kept: Kept, outcome: Outcome) -> Outcome:
         """What could not be done in the last receive becomes a dead letter: Ensono moves it away with the next read."""

@@ -11,12 +11,12 @@ It opens by a trial: one kept message that goes through from its copy (`intake.t
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
 from envision_worker.clock import Clock
 from envision_worker.errors import KeyRefused, Malformed, PeerError, Refused, RefusedFor, Throttled, Unreachable, Unsure
+from envision_worker.intake.tried import TrialResult, Tried
 from envision_worker.ledger.ledger import Ledger
 from envision_worker.telemetry.facts import Facts
 from envision_worker.vocabulary import EnsonoTicketNumber
@@ -42,26 +42,6 @@ class Reason(StrEnum):
     WRITES_FAIL = "writes_fail"
     """Different tickets' writes fail, though the probe works."""
     PROBE_FAILED = "probe_failed"
-
-
-class TrialResult(StrEnum):
-    """How a trial went."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    NOTHING_KEPT = "nothing_kept"
-    NOT_YET = "not_yet"
-    """What is kept waits for a write whose answer was lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """What came of a trial: the message that was tried, what to say about it, and how long what is kept has to wait."""
-
-    result: TrialResult
-    message_id: str | None
-    detail: str
-    wait_s: float = 0.0
 
 
 Probe = Callable[[], Awaitable[None]]

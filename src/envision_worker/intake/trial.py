@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from envision_worker.handlers.effects import Unsettled
-from envision_worker.intake.gate import Gate, TrialResult, Tried
+from envision_worker.intake.gate import Gate
 from envision_worker.intake.lanes import Lanes
+from envision_worker.intake.tried import TrialResult, Tried
 from envision_worker.ledger.ledger import Ledger
 from envision_worker.outcome import Applied, DeadLetter, Outcome, OutOfScope
 
