@@ -122,6 +122,18 @@ async def test_a_compressed_answer_is_read_unpacked() -> None:
     assert "content-encoding" not in response.headers
 
 
+@pytest.mark.parametrize("header", ["x-api-key", "authtoken", "Authorization"])
+async def test_an_answer_that_quotes_the_key_loses_it_before_anybody_reads_it(header: str) -> None:
+    answer = b"HTTP/1.1 400 No\r\nContent-Length: 34\r\n\r\nyour key is s3cret-t0ken, go home\r\n"
+    async with server(answering(answer)) as peer, new_client(timeout_s=5, max_connections=2) as client:
+        request = client.build_request("GET", f"http://{peer}/", headers={header: "Zoho-oauthtoken s3cret-t0ken"})
+        response = await wire(client).send("read", request, writes=False)
+        short = client.build_request("GET", f"http://{peer}/", headers={header: "key"})
+        untouched = await wire(client).send("read", short, writes=False)
+    assert response.text.strip() == "your key is [removed], go home"
+    assert "s3cret-t0ken" in untouched.text
+
+
 async def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
     heads: list[str] = []
     async with server(answering(b"HTTP/1.1 302 Found\r\nLocation: /y\r\nContent-Length: 0\r\n\r\n", heads)) as peer:

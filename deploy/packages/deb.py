@@ -156,6 +156,7 @@ def describe(root: Path, python: Python, glibc: str) -> None:
     template = (HERE / "control").read_text(encoding="utf-8")
     control = template.format(
         version=debian_version(),
+        maintainer=maintainer(),
         architecture=run("dpkg", "--print-architecture").strip(),
         kilobytes=sum(file.stat().st_size for file in files) // 1024,
         this=python.called,
@@ -167,6 +168,11 @@ def describe(root: Path, python: Python, glibc: str) -> None:
     put("\n".join(line for line in sums if "  etc/" not in line) + "\n", root / "DEBIAN/md5sums")
     for script in SCRIPTS:
         put((HERE / script).read_bytes(), root / "DEBIAN" / script, 0o755)
+
+
+def maintainer() -> str:
+    """Who answers for this package: who builds it, as Debian's tools are told (DEBFULLNAME, DEBEMAIL); else whoever installs it."""
+    return f"{os.environ.get('DEBFULLNAME', 'envision-worker')} <{os.environ.get('DEBEMAIL', 'root@localhost')}>"
 
 
 def debian_version() -> str:

@@ -17,13 +17,14 @@ from envision_worker.handlers.effects import DESK, ENSONO, Unsettled
 from envision_worker.handlers.ticket_locks import TicketLocks
 from envision_worker.handlers.work import HandlerSettings, Peers
 from envision_worker.intake.calls import Calls
-from envision_worker.intake.consumer import Consumer, recalled_saves
+from envision_worker.intake.consumer import Consumer
 from envision_worker.intake.delivery import Deliveries, Rules
 from envision_worker.intake.files import SpooledFiles
 from envision_worker.intake.gate import Gate
 from envision_worker.intake.gates import Gates
 from envision_worker.intake.housekeeping import Housekeeping
 from envision_worker.intake.lanes import Lanes
+from envision_worker.intake.saving import recalled_saves
 from envision_worker.intake.trial import Trials
 from envision_worker.intake.watermarks import Watermarks
 from envision_worker.ledger.ledger import Ledger
@@ -80,7 +81,9 @@ class Worker:
         parts.calls.tell(ENSONO, self.ensono_gate.heard)
         settings = HandlerSettings.of(config, born=born)
         peers = Peers(parts.desk, parts.connect, ledger, self.files, clock, facts, settings)
-        deliveries = Deliveries(peers, unsettled, Rules(config.scope, config.queue.max_receives))
+        deliveries = Deliveries(
+            peers, unsettled, Rules(config.scope, config.queue.max_receives, 2 * config.queue.poll_interval_s)
+        )
         self.lanes = Lanes(
             deliveries,
             parts.connect,
@@ -145,7 +148,7 @@ class Worker:
         """Do everything until `stop`; returns when the reading has ended."""
         config = self.parts.config
         await self.housekeeping.tidy_spool()
-        self.gates.suspect()  # a peer that is down at the start must not cost a receive
+        self.gates.suspect()  # a desk that is down at the start must not cost a receive
         poll_s = config.queue.poll_interval_s
         for gate in (self.desk_gate, self.ensono_gate):  # one that nobody watches would never open again
             self._rounds.start(f"{gate.name} gate", partial(gate.watch, self.trials), every_s=poll_s)

@@ -19,7 +19,6 @@ from envision_worker.telemetry.systemd import Notifier
 
 EX_OK = 0
 EX_UNAVAILABLE = 69
-STATUS_EVERY_S = 1.0
 
 
 class CannotStart(Exception):
@@ -135,10 +134,10 @@ class _Process:
         self._notifier.ready(f"{standing(self._worker)}; metrics on {listen}")
 
     async def _tell_standing(self) -> None:
-        """For `systemctl status`: whether the queue is read, and if not, why."""
+        """For `systemctl status`: whether the queue is read, and if not, why; with the beat of the polls, so that rest is rest."""
         said = standing(self._worker)
         while True:
-            await self._clock.sleep(STATUS_EVERY_S)
+            await self._clock.sleep(self._config.queue.poll_interval_s)
             now = standing(self._worker)
             if now != said:
                 self._notifier.status(now)

@@ -90,7 +90,7 @@ class RefusedFor(StrEnum):
     HANDLE_INVALID = "handle_invalid"
     """The receipt handle was never one: wrong encoding, or made up."""
     CONFIGURATION = "configuration"
-    """The address, the path or the client name is wrong: nothing will succeed until a person mends it."""
+    """The address, the path, the client name or the key's scope is wrong: nothing will succeed until a person mends it."""
     OTHER = "other"
 
 

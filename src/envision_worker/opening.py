@@ -29,7 +29,8 @@ from envision_worker.telemetry.metrics import Metrics
 from envision_worker.telemetry.settings import LogFormat, LogLevel
 from envision_worker.wire import Observe, Wire, new_client
 
-SPARE_CONNECTIONS = 4
+SPARE_CONNECTIONS = 12
+"""To Ensono, for reads and probes."""
 
 
 def secrets_of(config: BaseModel) -> tuple[str, ...]:
@@ -83,7 +84,9 @@ async def open_peers(
     """The desk, Ensono and the place where attachments are, with their connections; nothing is called yet."""
     ensono = config.ensono
     proxy = ensono.proxy.get_secret_value() if ensono.proxy else None
-    connections = config.worker.parallel_tickets + SPARE_CONNECTIONS
+    connections = (
+        2 * config.worker.parallel_tickets + SPARE_CONNECTIONS
+    )  # twice: others work while messages are deleted
     async with AsyncExitStack() as stack:
         desk = await stack.enter_async_context(
             product(config.desk.kind).open(config.desk, life=life_names(config), clock=clock, observe=observe)

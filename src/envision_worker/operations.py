@@ -115,7 +115,7 @@ class Operations:
         """Ask the approvers once more, or send a decision that Ensono has not confirmed."""
         record = await self._ledger.approvals.get(approval_id)
         if record is None:
-            return _unknown(approval_id)
+            return _no_approval(approval_id)
         await self._unknown_writes_shown(record.ticket)
         if record.status is ApprovalStatus.WAITING:
             return await self._ask_again(approval_id)
@@ -128,12 +128,12 @@ class Operations:
         """Decide an approval where the desk can't; kept in the ledger with who, when and why."""
         status = ApprovalStatus.APPROVED if approve else ApprovalStatus.REJECTED
         decision = Decision(status, (email, email, ""), self._now(), reason, VIA_COMMAND_LINE)
-        if await self._ledger.approvals.get(approval_id) is None:
-            return _unknown(approval_id)
-        record = await self._worker.relay.decide(approval_id, decision)
+        if await self._worker.relay.decide(approval_id, decision) is not None:
+            return await self._sent(approval_id)
+        record = await self._ledger.approvals.get(approval_id)
         if record is None:
-            return Report(Result.UNKNOWN, (f"{approval_id}: waits for no decision; see `approvals show`",))
-        return await self._sent(approval_id)
+            return _no_approval(approval_id)
+        return Report(Result.UNKNOWN, (f"{approval_id}: {record.status.value} already; see `approvals show`",))
 
     async def _ask_again(self, approval_id: str) -> Report:
         try:
@@ -167,6 +167,10 @@ class Operations:
 
     def _now(self) -> float:
         return self._worker.parts.clock.now().timestamp()
+
+
+def _no_approval(approval_id: str) -> Report:
+    return Report(Result.UNKNOWN, (f"{approval_id}: no approval has this id; `approvals list` shows them",))
 
 
 def _unknown(ref: str) -> Report:

@@ -46,10 +46,14 @@ class Progress(Protocol):
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
-    """A transport for one client. HTTP/1.1; connections are kept for a while and shared by all calls to the same place."""
+    """A transport for one client. HTTP/1.1; connections are kept for a while and shared by all calls to the same place.
+
+    Args:
+        verify: with which authorities peers' certificates are verified; None: with the system's, which aiohttp has loaded already.
+    """
 
     def __init__(
-        self, *, verify: ssl.SSLContext, max_connections: int, keepalive_s: float, proxy: str | None = None
+        self, *, verify: ssl.SSLContext | None, max_connections: int, keepalive_s: float, proxy: str | None = None
     ) -> None:
         self._verify = verify
         self._max_connections = max_connections
@@ -101,7 +105,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         """Made at the first call: it belongs to the loop that runs then."""
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                ssl=self._verify, limit=self._max_connections, keepalive_timeout=self._keepalive_s
+                ssl=self._verify or True, limit=self._max_connections, keepalive_timeout=self._keepalive_s
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -198,7 +202,16 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
 
 def _headers(request: httpx.Request) -> list[tuple[str, str]]:
     """As httpx has them, but for what aiohttp must say itself."""
-    return [(name, value) for name, value in request.headers.multi_items() if name != "transfer-encoding"]
+    raw = ((name.decode("ascii"), value) for name, value in request.headers.raw)
+    return [(name, _text(value)) for name, value in raw if name.lower() != "transfer-encoding"]
+
+
+def _text(value: bytes) -> str:
+    """As httpx reads headers."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("iso-8859-1")
 
 
 def _body(request: httpx.Request) -> bytes | AsyncIterator[bytes] | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from envision_worker.ledger.records import ApprovalRecord, ApprovalStatus, Arrival, EffectOutcome, Link, State
+from envision_worker.ledger.records import ApprovalRecord, ApprovalStatus, Arrival, EffectOutcome, Link, State, Word
 from envision_worker.ledger.sqlite import SqliteLedger, open_ledger
 from envision_worker.vocabulary import DeskKind, DeskTicketId, EnsonoTicketNumber, MessageId, PartnerTicketNumber
 from process.real_worker import toml
@@ -164,6 +164,17 @@ async def _change(ledger: SqliteLedger) -> None:
         decided_by=("Carla Board", "cab@example.com", ""),
         comment="Not in December.",
         via="the desk",
+        words=(
+            Word(
+                "9",
+                ApprovalStatus.REJECTED,
+                ("Carla Board", "cab@example.com"),
+                START - 4000,
+                "Not in December.",
+                False,
+            ),
+            Word("9", ApprovalStatus.APPROVED, ("Carla Board", "cab@example.com"), START - 3000, "All right.", True),
+        ),
     )
     await ledger.approvals.save(asked, decided)
 

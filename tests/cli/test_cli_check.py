@@ -7,6 +7,7 @@ import pytest
 
 from cli.command_line import configuration
 from envision_worker.simulators.faults import Fault, FaultKind
+from envision_worker.simulators.manageengine.tickets import Approval, Level
 from process.real_worker import Plant, Ran, run
 
 
@@ -59,7 +60,8 @@ async def test_all_is_well_and_no_message_was_read(plant: Plant) -> None:
 
     ran = await connected(plant)
 
-    assert (ran.code, len(ran.out.splitlines())) == (0, 3)
+    assert (ran.code, len(ran.out.splitlines())) == (0, 4)
+    assert "desk: approvals: none of the 10 newest changes has a level" in ran.out
     assert "client_name is not proven" in ran.out
     assert plant.reads() == 0
     assert plant.desk.journal == []
@@ -86,6 +88,31 @@ async def test_names_that_the_desk_lacks_are_faults_with_their_keys(plant: Plant
     }  # fmt: skip
     assert "Offen" in faults(ran)["mapping.status.open"]
     assert "client_name is not proven" in ran.err
+
+
+async def test_what_a_level_of_approval_on_the_desk_shows_to_be_otherwise_is_a_fault_with_its_key(plant: Plant) -> None:
+    plant.configure(desk={"flavour": {"approval_stage_key": "change_stage"}})
+    plant.desk.people.open_change("Patch day")
+    (change,) = plant.changes()
+    asked = [Approval(plant.desk.world.ids.new("approvals"), "1", 0, "Pending Approval", mails=[0])]
+    level = Level(
+        plant.desk.world.ids.new("approval_levels"),
+        1,
+        "ours",
+        change.fields["stage"],
+        "percent",
+        1,
+        0,
+        "1",
+        approvals=asked,
+    )
+    change.levels.append(level)
+
+    ran = await connected(plant)
+
+    assert ran.code == 78
+    assert faults(ran) == {"desk.flavour.approval_stage_key": "levels have 'stage' here, not 'change_stage'"}
+    assert "desk: approvals: the first Approval Request shows" in ran.err
 
 
 @pytest.mark.parametrize(("peer", "file"), [("ensono", "ensono-api-key"), ("desk", "sdp-authtoken")])

@@ -70,9 +70,14 @@ def test_nothing_to_list_is_said_so(tmp_path: Path) -> None:
 def test_approvals_are_listed_those_that_wait_first(config: Path) -> None:
     lines = [line.split("\t") for line in run("approvals", "list", "--config", config).out.splitlines()]
 
-    assert [line[1:4] for line in lines] == [[CHANGE, "a-1", "waiting"], ["e-CHG0030000", "a-2", "rejected"]]
-    assert lines[0][5] == "cab@example.com"
-    assert lines[1][5] == "Carla Board: Not in December. (Ensono has not confirmed it)"
+    assert [line[1:5] for line in lines] == [
+        [CHANGE, "71", "a-1", "waiting"], ["e-CHG0030000", "-", "a-2", "rejected"],
+    ]  # fmt: skip
+    assert lines[0][5].startswith("cab@ensono.example: cab@example.com; waits for ")
+    assert lines[1][5] == (
+        "cab@ensono.example: Carla Board: Not in December.; Ensono has not confirmed it; "
+        "too late, not sent: approved by Carla Board"
+    )
 
 
 @pytest.mark.parametrize("ref", ["a-2", "e-CHG0030000"])
@@ -82,7 +87,10 @@ def test_an_approval_is_shown_by_its_id_or_by_its_change(config: Path, ref: str)
     assert shown["status"] == "rejected"
     assert shown["decided_by"] == "Carla Board"
     assert shown["confirmed_by_ensono"] is None
-    assert "Not in December." in run("approvals", "show", ref, "--config", config).out
+    assert [each["comment"] for each in shown["said_too_late"]] == ["All right."]
+    people = run("approvals", "show", ref, "--config", config).out
+    assert "Not in December." in people
+    assert "Carla Board approved All right.\n" in people
 
 
 @pytest.mark.parametrize(

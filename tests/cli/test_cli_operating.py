@@ -77,16 +77,6 @@ async def test_a_discard_lets_the_next_one_follow_and_the_queue_is_told(plant: P
     assert ("discarded: operator", "done by hand") in {(line["what"], line["detail"]) for line in story[0]["timeline"]}
 
 
-async def test_what_came_of_it_is_told_to_machines_too(plant: Plant) -> None:
-    number = await a_dead_letter(plant, running=False)
-
-    failing = await plant.command("dead-letters", "retry", number, "--json")
-
-    assert failing.code == 75
-    assert failing.json["result"] == "still_failing"
-    assert len(failing.json["lines"]) == 1
-
-
 async def test_a_retry_in_place_of_a_stopped_daemon_is_no_unclean_end(plant: Plant) -> None:
     number = await a_dead_letter(plant, running=False)
     plant.desk.faults.add(Fault(FaultKind.HANG_BEFORE, method="POST", path="*/requests", seconds=30))
@@ -101,14 +91,17 @@ async def test_a_retry_in_place_of_a_stopped_daemon_is_no_unclean_end(plant: Pla
     assert "Traceback" not in "\n".join(program.stderr)
 
 
-async def test_a_desk_that_is_down_leaves_it_failing_and_says_so(plant: Plant) -> None:
+async def test_a_desk_that_is_down_leaves_it_failing_and_says_so_to_people_and_machines(plant: Plant) -> None:
     number = await a_dead_letter(plant, running=False)
     plant.desk.faults.add(Fault(FaultKind.STATUS, times=None, status=503))
 
-    ran = await plant.command("dead-letters", "retry", number)
+    to_people = await plant.command("dead-letters", "retry", number)
+    to_machines = await plant.command("dead-letters", "retry", number, "--json")
 
-    assert ran.code == 75
-    assert "desk_unreachable" in ran.out
+    assert (to_people.code, to_machines.code) == (75, 75)
+    assert "desk_unreachable" in to_people.out
+    assert to_machines.json["result"] == "still_failing"
+    assert len(to_machines.json["lines"]) == 1
 
 
 # --- approvals -------------------------------------------------------------------------------------------------------

@@ -1,17 +1,26 @@
 """`status`: the keys of the contract for machines, and for people one screen that says what to do next."""
 
+import contextlib
+import io
 import json
 import os
 import socket
 import threading
 import time
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from cli.command_line import CHANGE, INCIDENT, START, WAITING
 from envision_worker.cli.status import summary
+from envision_worker.cli.status_screen import GATE_WORDS, Screen
+from envision_worker.config.load import load
 from envision_worker.control_socket import socket_path
+from envision_worker.intake.reasons import Reason
 from envision_worker.ledger.database import connect_read_only
-from envision_worker.ledger.reports import standing
+from envision_worker.ledger.records import Backlog
+from envision_worker.ledger.reports import Standing, standing
 from process.real_worker import run
 
 KEYS = [
@@ -64,9 +73,12 @@ def test_people_see_who_is_blocked_why_and_what_to_type(config: Path) -> None:
 
     assert ran.code == 0
     lines = {line[:18].strip(): line[18:] for line in ran.out.splitlines() if line[17:18] == " "}
+    assert ran.out.startswith(f"{config}, dev's queue, 20")
+    assert lines["is it fine?"] == "NO: daemon, reading, dead letters, approvals waiting"
     assert lines["daemon"] == "STOPPED"
+    assert lines["last read"] == "not known; the queue was never read empty yet"
     assert lines["messages"] == "1 waiting, 1 retry later, 1 dead letter, 2 applied, 1 out of scope"
-    assert "at most 3 of 20 receives used" in lines["in the queue"]
+    assert "up to 3 of 20 receives used" in lines["in the queue"]
     assert lines["dead letters"] == "1"
     assert lines["approvals waiting"].startswith("1, the oldest for ")
     assert f"\n{INCIDENT}\t" in ran.out
@@ -85,6 +97,66 @@ def test_people_see_who_is_blocked_why_and_what_to_type(config: Path) -> None:
     assert "\x1b" not in ran.out
     assert "5ecret" not in ran.out
     assert len(ran.out.splitlines()) <= 30
+
+
+NOTHING_WAITS = Backlog(
+    unacknowledged=0,
+    average_sent=None,
+    oldest_sent=None,
+    receive_count_max=0,
+    dead_letters=0,
+    blocked_tickets=0,
+    approvals_waiting=0,
+    approvals_oldest=None,
+    oldest_unapplied=None,
+)
+
+
+def screen(config: Path, **live: Any) -> dict[str, str]:
+    """What the screen shows of a daemon that says this of itself, by label."""
+    well = {
+        "pid": 4711, "started": START, "late_s": 0.0, "paused": False, "working_on": 0, "last_read": START + 90, "gate_open": True,
+        "desk_up": True, "desk_gate": None, "desk_gate_closed_s": 0.0, "ensono_up": True, "ensono_gate": None, "ensono_gate_closed_s": 0.0,
+    }  # fmt: skip
+    said = {**well, **live}
+    stands = Standing(messages={"applied": 3}, backlog=NOTHING_WAITS, blocked=(), paused=False, drained=START + 90)
+    shown = summary(stands, said, now=START + 100)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        Screen(load(config, {}), config, stands, said, shown, START + 100).show([], [])
+    return {line[:18].strip(): line[18:] for line in out.getvalue().splitlines() if line[17:18] == " "}
+
+
+def test_when_all_is_well_the_first_line_says_so(config: Path) -> None:
+    lines = screen(config)
+    assert lines["is it fine?"] == "yes"
+    assert lines["reading"] == "yes; tickets in hand: 0"
+    assert lines["last read"] == "10 s ago; the queue was last read empty 10 s ago"
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("probe_failed", "it does not answer"),
+        ("throttled", "it wants fewer calls"),
+        ("key_refused", "it refuses our key"),
+        ("writes_fail", "it answers, but the writes of several tickets failed"),
+        ("number_not_taken", "it answers, but does not take a ticket's number"),
+        ("configuration", "its address or the client's name is wrong"),
+    ],
+)
+def test_in_an_outage_the_first_lines_say_who_and_why(config: Path, reason: str, words: str) -> None:
+    lines = screen(config, desk_up=False, desk_gate=reason, desk_gate_closed_s=4000.0, gate_open=False)
+    assert lines["is it fine?"] == "NO: desk, reading"
+    assert lines["desk"] == f"NO: {words}"
+    assert lines["reading"] == f"NO: the desk's gate is closed for 1 h 6 min ({reason})"
+    assert {each.value for each in Reason} == set(GATE_WORDS)
+
+
+def test_a_loop_that_hangs_is_said_first(config: Path) -> None:
+    lines = screen(config, late_s=700.0)
+    assert lines["is it fine?"] == "NO: daemon"
+    assert "its loop HANGS, 11 min 40 s late" in lines["daemon"]
 
 
 def test_a_daemon_that_does_not_answer_is_not_waited_for_and_counts_as_running(config: Path) -> None:

@@ -59,6 +59,8 @@ def test_lengths_of_time_are_said_in_their_two_largest_units() -> None:
 def test_text_from_outside_steers_nothing_and_holds_no_signature() -> None:
     text = "a\x1b[2Jb\nc\x9bd\u202ee https://h/f?X-Amz-Signature=1 f"
     assert printable(text) == "a [2Jb c d e https://h/f?[removed] f"
+    broken = "::::X-Amz-Signature=1&x=2 http:/h?x-amz-security-token%3D3"
+    assert printable(broken) == "::::X-Amz-Signature=[removed]&x=2 http:/h?x-amz-security-token%3D[removed]"
     assert as_json({"https://h/f?s=1": [text]}).isprintable() is False
     assert "\x9b" not in as_json(text)
     assert "Signature" not in as_json(text)

@@ -73,34 +73,34 @@ def is_config_or_faults(result: Config | ConfigFaults) -> None:
         assert line.isprintable(), repr(line)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(st.binary(max_size=200))
 def test_any_bytes(data: bytes) -> None:
     is_config_or_faults(loaded(data, {}))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(st.dictionaries(texts, values, max_size=5))
 def test_any_tables(tables: dict[str, Any]) -> None:
     data = "\n".join(f"{as_toml(key)} = {as_toml(value)}" for key, value in tables.items())
     is_config_or_faults(loaded(data.encode("utf-8"), {}))
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=200)
 @given(st.lists(st.tuples(st.sampled_from(KNOWN), values), max_size=3))
 def test_any_value_under_any_known_key_of_a_good_file(changes: list[tuple[tuple[str, ...], Any]]) -> None:
     environ = {f"ENVISION_WORKER__{'__'.join(path)}".upper(): as_toml(value) for path, value in changes}
     is_config_or_faults(loaded(MINIMAL.encode(), environ))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(st.dictionaries(st.lists(texts, max_size=4).map(tuple), st.text(max_size=30), max_size=3))
 def test_any_variables(variables: dict[tuple[str, ...], str]) -> None:
     environ = {f"ENVISION_WORKER__{'__'.join(path)}": text for path, text in variables.items()}
     is_config_or_faults(loaded(MINIMAL.encode(), environ))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(st.integers(min_value=0), st.binary(max_size=4))
 def test_the_example_with_some_bytes_spoilt(place: int, junk: bytes) -> None:
     data = EXAMPLE.read_bytes()

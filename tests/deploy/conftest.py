@@ -1,14 +1,14 @@
 import fcntl
 import os
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+from worlds.debian import NoDebian, unpack_package
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,18 +59,8 @@ def prometheus() -> Prometheus:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several test processes may want it at once
         programs = cache / "prometheus" / "usr" / "bin"
         if not programs.is_dir():
-            unpack_from_debian("prometheus", cache / "prometheus")
+            try:
+                unpack_package("prometheus", cache / "prometheus")
+            except NoDebian as exc:
+                missing(str(exc))
     return Prometheus(programs / "prometheus", programs / "promtool")
-
-
-def unpack_from_debian(package: str, target: Path) -> None:
-    apt, dpkg = shutil.which("apt-get"), shutil.which("dpkg-deb")
-    if apt is None or dpkg is None:
-        missing(f"{package} is not installed, and there is no apt to get it from")
-    with tempfile.TemporaryDirectory(dir=target.parent) as place:
-        got = subprocess.run([apt, "-q", "download", package], cwd=place, capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments
-        packages = list(Path(place).glob(f"{package}_*.deb"))
-        if got.returncode or not packages:
-            missing(f"{package} is not installed and apt can't get it: {got.stderr.strip()[-300:]}")
-        subprocess.run([dpkg, "-x", packages[0], Path(place) / "unpacked"], check=True)  # noqa: S603 - fixed arguments
-        (Path(place) / "unpacked").rename(target)

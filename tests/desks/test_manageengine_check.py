@@ -119,7 +119,7 @@ async def test_a_list_that_the_key_may_not_see_is_said() -> None:
     names = DeskNames(statuses=frozenset({"Open"}), approvers=frozenset({"a@b.c", "d@e.f"}))
     lines = await lacks(shelf, names)
     assert lines[0] == "statuses: the key may not list them: 4002 User does not have this permission"
-    assert lines[1].startswith("approvers: the key may not look for users: the key is refused")
+    assert lines[1].startswith("approvers: the key may not look for users: the key lacks the scope")
     assert len(lines) == 2
 
 
@@ -182,4 +182,4 @@ async def test_a_scope_that_is_missing_in_the_cloud_is_no_refused_key() -> None:
         statuses=NO_SCOPE,
     )
     lines = await lacks(shelf, DeskNames(statuses=frozenset({"Open"})), cloud())
-    assert lines == ["statuses: the key may not list them: the key is refused: 4000 Invalid OAuth scope"]
+    assert lines == ["statuses: the key may not list them: the key lacks the scope for it: 4000 Invalid OAuth scope"]

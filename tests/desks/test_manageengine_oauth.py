@@ -118,6 +118,45 @@ async def test_calls_refused_together_renew_the_token_once() -> None:
     assert zoho.issued == 2
 
 
+async def test_a_token_that_was_good_and_is_refused_soon_after_is_renewed_all_the_same() -> None:
+    zoho = Zoho()
+    opened = zoho.open()
+    await opened.probe()
+    zoho.clock.move(3)
+    zoho.dead = zoho.asked[0]
+    await opened.probe()
+    assert zoho.asked[-1] == "Zoho-oauthtoken 1000.token-2"
+
+
+async def test_a_new_token_that_never_let_a_call_in_is_not_renewed_for_being_refused() -> None:
+    zoho = Zoho(REFUSED)
+    opened = zoho.open()
+    for _ in range(3):
+        assert isinstance(await error_of(opened.probe()), KeyRefused)
+        zoho.clock.move(3)
+    assert zoho.issued == 1
+
+
+@pytest.mark.parametrize("failure", [(200, {"error": "invalid_code"}), httpx.ConnectError("refused")])
+async def test_grants_that_issued_nothing_leave_the_limit_alone(failure: Answer) -> None:
+    zoho = Zoho()
+    zoho.accounts = Script(failure)
+    opened = zoho.open()
+    for _ in range(3 * MAX_RENEWALS):
+        await error_of(opened.probe())
+        zoho.clock.move(1)
+    zoho.accounts.answers[:] = [TOKEN]
+    await opened.probe()
+
+
+async def test_grants_whose_answer_was_lost_count_because_a_token_may_have_been_issued() -> None:
+    zoho = Zoho()
+    zoho.accounts = Script(httpx.ReadTimeout("slow"))
+    opened = zoho.open()
+    errors = [await error_of(opened.probe()) for _ in range(MAX_RENEWALS + 1)]
+    assert [type(each) for each in errors] == [Unreachable] * MAX_RENEWALS + [Throttled]
+
+
 async def test_a_key_that_stays_refused_costs_one_renewal_and_no_more() -> None:
     zoho = Zoho()
     opened = zoho.open()

@@ -423,7 +423,7 @@ async def test_a_change_that_has_ended_so_before_is_a_success() -> None:
     await desk(script).close_change(CHANGE, closure_code=None, comments="x")
     assert isinstance(await error_of(desk(script).cancel_change(CHANGE, comment="x")), Refused)
     stage_done = done(change=change(stage={"name": "Implementation"}, status={"name": "Completed"}))
-    refused = desk(Script(refusal, stage_done)).close_change(CHANGE, closure_code=None, comments="x")
+    refused = desk(Script(refusal, stage_done, refusal)).close_change(CHANGE, closure_code=None, comments="x")
     assert isinstance(await error_of(refused), Refused)
 
 

@@ -225,9 +225,10 @@ async def test_an_expired_and_an_invalid_handle_are_told_apart_and_not_tried_aga
     [
         Cut(),
         Garbage(),
-        Reply(b""),
+        Reply(b"[]"),
         Reply(b"<html>"),
-        Reply(b"{}"),
+        Reply(b'{"Response": "hello"}'),
+        Reply(b"", 304),
         Reply(sample("delete-ok.json"), breaks_off=True),
         Reply(b'{"message": "Endpoint request timed out"}', 504),
         Reply(b"", 503),
@@ -243,6 +244,15 @@ async def test_a_delete_whose_answer_was_lost_is_sent_again_unchanged(
     ] * 2
     assert [result for _, result in results(calls)][-1] == "ok"
     assert len(calls) == 2
+
+
+@pytest.mark.parametrize("yes", [Reply(b""), Reply(b"{}"), Reply(b"", 204)])
+async def test_a_yes_without_a_word_is_a_yes_because_what_was_not_deleted_comes_again(
+    yes: Reply, peer: Loopback, connect: EnvisionConnect, calls: list[Call]
+) -> None:
+    peer.answer(yes)
+    await connect.delete(HANDLE, within_s=20)
+    assert results(calls) == [("delete_message", "ok")]
 
 
 async def test_a_slow_delete_is_sent_again(peer: Loopback, hasty: EnvisionConnect, clock: HandClock) -> None:

@@ -265,6 +265,25 @@ async def test_what_may_work_later_is_unreachable_and_leaves_nothing_behind(
     assert results(calls) == [("download", "unreachable")]
 
 
+PAGE = Reply(b"<html>Log in</html>", headers={"Content-Type": "text/html; charset=utf-8"})
+
+
+async def test_a_web_page_in_place_of_a_file_is_a_failure_that_may_pass(
+    peer: Loopback, downloader: Download, spool: Path, calls: list[Call]
+) -> None:
+    peer.answer(PAGE)
+    with pytest.raises(Unreachable, match="a web page came in place of the file"):
+        await downloader().fetch(link(peer), "rocket.jpg", spool / "aa", may_be_page=False)
+    assert names_in(spool) == []
+    assert results(calls) == [("download", "unreachable")]
+
+
+async def test_a_file_that_is_a_web_page_is_fetched(peer: Loopback, downloader: Download, spool: Path) -> None:
+    peer.answer(PAGE)
+    fetched = await downloader().fetch(link(peer), "report.html", spool / "aa", may_be_page=True)
+    assert (fetched.content_type, (spool / "aa").read_bytes()) == ("text/html", PAGE.body)
+
+
 async def test_a_server_that_is_not_there_is_unreachable(peer: Loopback, downloader: Download, spool: Path) -> None:
     await peer.stop()
     with pytest.raises(Unreachable):

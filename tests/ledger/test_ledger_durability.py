@@ -56,7 +56,7 @@ async def test_a_backup_made_while_writing_is_whole_and_consistent(tmp_path: Pat
 
 
 async def _write_on(ledger: SqliteLedger) -> None:
-    for number in range(200):
+    for number in range(60):
         ticket = EnsonoTicketNumber(f"t{number}")
         await ledger.messages.store([arrival(f"m{number}", ticket=ticket)], at=NOW)
 

@@ -6,30 +6,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Database
 
 from envision_worker.ledger.database import LockFile, connect
 from envision_worker.ledger.records import LedgerHeld, LedgerUnavailable, State
-from envision_worker.ledger.upgrades import upgrades
 from envision_worker.vocabulary import MessageId
 from ledger.kept import NOW, arrival, opened, settled
 
 AS_ROOT = os.geteuid() == 0
-
-
-async def test_a_new_ledger_has_every_upgrade_and_an_old_one_keeps_what_it_holds(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
-    with closing(sqlite3.connect(path, isolation_level=None)) as old:
-        upgrades.apply(Database(old), stop_before="0002_orphans")
-        old.execute("INSERT INTO remembered VALUES ('born', '1')")
-    async with opened(path) as ledger:
-        assert await ledger.recall("born") == "1"
-        await ledger.messages.store([arrival("m1")], at=NOW)
-    with closing(sqlite3.connect(path)) as upgraded:
-        applied = [each.name for each in upgrades.applied(Database(upgraded))]
-    assert applied == ["0001_first_schema", "0002_orphans"]
-    async with opened(path) as ledger:
-        assert [each.message_id for each in await ledger.messages.undone(arrival("m1").ticket)] == ["m1"]
 
 
 HOLDS_IT = """

@@ -1,8 +1,12 @@
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -64,7 +68,10 @@ def build(what: str, *options: str) -> Path:
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-m", "packages", what, *options],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "deploy")},
+        env={
+            **{name: each for name, each in os.environ.items() if not name.startswith("DEB")},
+            "PYTHONPATH": str(ROOT / "deploy"),
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -73,52 +80,99 @@ def build(what: str, *options: str) -> Path:
     return ROOT / done.stdout.split()[1]
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What machines are booted from.
+
+    Attributes:
+        debian: a fresh Debian's root folder.
+        packed: a folder with the bundle and the Debian package of this checkout, as a machine sees it under /mnt.
+    """
+
+    debian: Path
+    packed: Path
+
+
 @pytest.fixture(scope="session")
-def debian() -> Path:
-    """A fresh Debian's root folder."""
-    reason = why_not()
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """Made once in a run, whatever the number of its processes.
+
+    Where no machine can boot the tests are skipped, in CI as well: a container that is not privileged never can. Anything else that is
+    missing there is a failure.
+    """
+    reason = why_not(tmp_path_factory.mktemp("mounts"))
     if reason:
-        missing(reason)
-    try:
-        return debian_root()
-    except NoDebian as exc:
-        missing(str(exc))
+        pytest.skip(reason)
+    own = tmp_path_factory.getbasetemp()
+    run = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with (run / "packed.lock").open("w") as lock, ThreadPoolExecutor() as side_by_side:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        debian, packed = side_by_side.submit(debian_root), side_by_side.submit(pack, run / "packed")
+        try:
+            return Prepared(debian.result(), packed.result())
+        except NoDebian as exc:
+            missing(str(exc))
 
 
-@pytest.fixture(scope="session")
-def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the bundle and the Debian package of this checkout, as the machine sees it under /mnt."""
-    folder = tmp_path_factory.mktemp("packed")
-    shutil.copy(build("bundle"), folder / "bundle.tar.gz")
-    shutil.copy(build("deb"), folder / "envision-worker.deb")
-    return folder
+def pack(folder: Path) -> Path:
+    if folder.is_dir():
+        return folder
+    part = folder.with_name("part")
+    part.mkdir(exist_ok=True)  # what an attempt that failed has left
+    shutil.copy(build("bundle"), part / "bundle.tar.gz")
+    shutil.copy(build("deb"), part / "envision-worker.deb")
+    return part.rename(folder)
 
 
-@pytest.fixture
-def fresh(debian: Path, packed: Path, tmp_path: Path) -> Iterator[Machine]:
+@contextmanager
+def booted(prepared: Prepared, scratch: Path) -> Iterator[Machine]:
     """A Debian that has just booted, with nothing of ours."""
-    scratch = tmp_path / "machine"
-    scratch.mkdir()
     try:
-        with machine(debian, packed, scratch) as booted:
-            yield booted
+        with machine(prepared.debian, prepared.packed, scratch) as fresh:
+            yield fresh
     except MachineFailed as exc:
         if "did not boot" in str(exc):
             missing(str(exc))
         raise
 
 
-@pytest.fixture
-def with_deb(fresh: Machine) -> Machine:
-    """A Debian with the package installed, and nothing configured."""
+def install(fresh: Machine) -> Machine:
+    """Put the Debian package on it."""
     fresh.run("dpkg", "-i", "/mnt/envision-worker.deb")
     return fresh
 
 
+def serve(installed: Machine) -> Machine:
+    """Have an instance called demo work on it, between both simulators."""
+    simulate(installed)
+    configure(installed)
+    installed.run("systemctl", "start", SERVICE)
+    return installed
+
+
+@pytest.fixture
+def fresh(prepared: Prepared, tmp_path: Path) -> Iterator[Machine]:
+    """A Debian of the test's own."""
+    scratch = tmp_path / "machine"
+    scratch.mkdir()
+    with booted(prepared, scratch) as machine:
+        yield machine
+
+
+@pytest.fixture
+def with_deb(fresh: Machine) -> Machine:
+    """The same with the package installed, and nothing configured."""
+    return install(fresh)
+
+
 @pytest.fixture
 def serving(with_deb: Machine) -> Machine:
-    """The same with an instance called demo that works between both simulators."""
-    simulate(with_deb)
-    configure(with_deb)
-    with_deb.run("systemctl", "start", SERVICE)
-    return with_deb
+    """The same with an instance that works."""
+    return serve(with_deb)
+
+
+@pytest.fixture(scope="session")
+def served(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """One that serves, for tests that only look."""
+    with booted(prepared, tmp_path_factory.mktemp("served")) as machine:
+        yield serve(install(machine))

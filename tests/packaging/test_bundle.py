@@ -20,7 +20,9 @@ def unpacked(fresh: Machine) -> Machine:
     return fresh
 
 
-def test_it_installs_without_a_network_and_its_service_carries_messages(unpacked: Machine) -> None:
+def test_it_installs_without_a_network_carries_messages_and_is_taken_away_again(unpacked: Machine) -> None:
+    places = ("/etc", "/opt", "/usr", "/var/lib", "-xdev", "-path", "/var/lib/systemd", "-prune", "-o", "-print")
+    before = set(unpacked.run("find", *places).splitlines())
     assert "installed" in unpacked.run(INSTALL)
     assert unpacked.run("readlink", "-f", "/usr/local/bin/envision-worker").startswith(f"{HOME}/")
     assert unpacked.run("stat", "-c", "%a %U:%G", ETC) == "750 root:envision-worker\n"
@@ -28,10 +30,18 @@ def test_it_installs_without_a_network_and_its_service_carries_messages(unpacked
     unpacked.run("test", "-f", shown(unpacked, "Documentation")["Documentation"].removeprefix("file://"))
     simulate(unpacked)
     configure(unpacked)
-    unpacked.run("systemctl", "start", SERVICE)
+    unpacked.run("systemctl", "enable", "--now", SERVICE, f"envision-worker-backup@{INSTANCE}.timer")
     unpacked.until(f"envision-worker status --json --config {CONFIG} | tr -d '\n'", r'"applied": ([6-9]|1\d)\b')
     unpacked.run("systemctl", "start", f"envision-worker-backup@{INSTANCE}")
     assert status(unpacked)["daemon"] == "running"
+
+    unpacked.run("systemctl", "stop", "simulated-ensono", "simulated-manageengine")
+    unpacked.run(UNINSTALL)
+    unpacked.shell(f"test -s {STATE}/ledger.db && test -s {CONFIG} && test ! -e {HOME}")
+    assert "0 loaded units" in unpacked.run("systemctl", "list-units", "--state=active", "envision-worker*")
+    unpacked.run(UNINSTALL, "--purge")
+    left = set(unpacked.run("find", *places).splitlines()) - before
+    assert left <= {"/etc/.pwd.lock", "/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/sysusers.d"}
 
 
 def test_a_second_install_upgrades_and_keeps_the_one_before_to_go_back_to(unpacked: Machine) -> None:
@@ -77,19 +87,3 @@ def test_another_python_and_a_missing_venv_module_are_told(unpacked: Machine) ->
 def test_it_does_not_go_beside_the_debian_package(unpacked: Machine) -> None:
     unpacked.run("dpkg", "-i", "/mnt/envision-worker.deb")
     assert "apt remove" in unpacked.run(INSTALL, ends=1)
-
-
-def test_taking_it_away_keeps_configuration_and_state_unless_asked(unpacked: Machine) -> None:
-    places = ("/etc", "/opt", "/usr", "/var/lib", "-xdev", "-path", "/var/lib/systemd", "-prune", "-o", "-print")
-    before = set(unpacked.run("find", *places).splitlines())
-    unpacked.run(INSTALL)
-    simulate(unpacked)
-    configure(unpacked)
-    unpacked.run("systemctl", "enable", "--now", SERVICE, f"envision-worker-backup@{INSTANCE}.timer")
-    unpacked.run("systemctl", "stop", "simulated-ensono", "simulated-manageengine")
-    unpacked.run(UNINSTALL)
-    unpacked.shell(f"test -s {STATE}/ledger.db && test -s {CONFIG} && test ! -e {HOME}")
-    assert "0 loaded units" in unpacked.run("systemctl", "list-units", "--state=active", "envision-worker*")
-    unpacked.run(UNINSTALL, "--purge")
-    left = set(unpacked.run("find", *places).splitlines()) - before
-    assert left <= {"/etc/.pwd.lock", "/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/sysusers.d"}

@@ -8,6 +8,8 @@ from worlds.machine import Machine
 
 pytestmark = [pytest.mark.package, pytest.mark.timeout(1200)]  # the first one fetches a Debian
 
+looks = pytest.mark.xdist_group("looks")  # by one process, so that one machine serves them all
+
 KEPT_BY_DEBIAN = re.compile(
     r"/(var/log|var/lib/(dpkg|systemd|private)|var/cache|var/backups|etc/\.pwd\.lock|etc/(passwd|group|g?shadow)-?$)"
 )
@@ -33,6 +35,9 @@ def test_it_installs_the_program_its_user_and_folders_and_starts_nothing(with_de
     assert with_deb.run("stat", "-c", "%a %U:%G", ETC) == "750 root:envision-worker\n"
     assert with_deb.run("dpkg", "--verify", "envision-worker") == ""
     assert (
+        with_deb.run("dpkg-query", "-W", "-f", "${Maintainer}", "envision-worker") == "envision-worker <root@localhost>"
+    )
+    assert (
         with_deb.run("dpkg-query", "-W", "-f", "${Conffiles}", "envision-worker").split()[0]
         == f"{ETC}/prod.toml.example"
     )
@@ -40,9 +45,10 @@ def test_it_installs_the_program_its_user_and_folders_and_starts_nothing(with_de
     assert with_deb.run("systemd-analyze", "verify", "--man=no", "--recursive-errors=yes", f"{SERVICE}.service") == ""
 
 
-def test_its_documents_and_examples_are_there_and_the_unit_names_one_of_them(with_deb: Machine) -> None:
+@looks
+def test_its_documents_and_examples_are_there_and_the_unit_names_one_of_them(served: Machine) -> None:
     doc = "/usr/share/doc/envision-worker"
-    names = with_deb.run("ls", "-R", doc)
+    names = served.run("ls", "-R", doc)
     for name in (
         "install.md",
         "backup.md",
@@ -52,55 +58,59 @@ def test_its_documents_and_examples_are_there_and_the_unit_names_one_of_them(wit
         "copyright",
     ):
         assert name in names.split(), name
-    told = shown(with_deb, "Documentation", unit="envision-worker@prod")["Documentation"]
-    with_deb.run("test", "-f", told.removeprefix("file://"))
-    assert "pydantic_core" in with_deb.run("cat", f"{doc}/copyright")
+    told = shown(served, "Documentation", unit="envision-worker@prod")["Documentation"]
+    served.run("test", "-f", told.removeprefix("file://"))
+    assert "pydantic_core" in served.run("cat", f"{doc}/copyright")
 
 
-def test_an_instance_without_its_file_does_not_start_and_says_so(with_deb: Machine) -> None:
-    assert "Assertion failed" in with_deb.run("systemctl", "start", "envision-worker@prod", ends=1)
+@looks
+def test_an_instance_without_its_file_does_not_start_and_says_so(served: Machine) -> None:
+    assert "Assertion failed" in served.run("systemctl", "start", "envision-worker@prod", ends=1)
 
 
-def test_it_carries_messages_from_one_simulator_to_the_other(serving: Machine) -> None:
-    assert shown(serving, "ActiveState", "StatusText", "NRestarts") == {
+@looks
+def test_it_carries_messages_from_one_simulator_to_the_other(served: Machine) -> None:
+    assert shown(served, "ActiveState", "StatusText", "NRestarts") == {
         "ActiveState": "active",
         "StatusText": "reading dev's queue; metrics on 127.0.0.1:9464",
         "NRestarts": "0",
     }
-    wait_for_the_samples(serving)
-    told = status(serving)
+    wait_for_the_samples(served)
+    told = status(served)
     assert (told["daemon"], told["ensono_up"], told["desk_up"], told["gate_open"]) == ("running", True, True, True)
-    assert "Active: active (running)" in serving.run("systemctl", "status", SERVICE)
+    assert "Active: active (running)" in served.run("systemctl", "status", SERVICE)
     python = "/usr/lib/envision-worker/bin/python3"
     fetch = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())"
-    assert "e-CS0879727" in serving.run(python, "-c", fetch, "http://127.0.0.1:9102/_simulator/tickets")
-    assert 'envision_messages_total{outcome="applied"' in serving.run(
+    assert "e-CS0879727" in served.run(python, "-c", fetch, "http://127.0.0.1:9102/_simulator/tickets")
+    assert 'envision_messages_total{outcome="applied"' in served.run(
         python, "-c", fetch, "http://127.0.0.1:9464/metrics"
     )
-    assert "no faults" in serving.run("envision-worker", "check", "--config", CONFIG)
+    assert "no faults" in served.run("envision-worker", "check", "--config", CONFIG)
 
 
-def test_the_journal_has_every_line_with_its_weight_and_its_environment(serving: Machine) -> None:
-    wait_for_the_samples(serving)
+@looks
+def test_the_journal_has_every_line_with_its_weight_and_its_environment(served: Machine) -> None:
+    wait_for_the_samples(served)
     weights = {"info": "6", "warning": "4", "error": "3"}
-    lines = [entry for entry in journal(serving) if entry.get("_TRANSPORT") == "stdout"]
+    lines = [entry for entry in journal(served) if entry.get("_TRANSPORT") == "stdout"]
     events = [json.loads(entry["MESSAGE"]) for entry in lines]
     assert {"daemon_started", "message_handled"} <= {event["event"] for event in events}
     assert {entry["ENVISION_ENVIRONMENT"] for entry in lines} == {"demo"}
     assert {entry["SYSLOG_IDENTIFIER"] for entry in lines} == {"envision-worker-demo"}
     for entry, event in zip(lines, events, strict=True):
         assert entry["PRIORITY"] == weights[event["level"]]
-    assert all('"level": "info"' not in entry["MESSAGE"] for entry in journal(serving, "--priority=warning"))
+    assert all('"level": "info"' not in entry["MESSAGE"] for entry in journal(served, "--priority=warning"))
 
 
-def test_the_service_is_its_own_user_and_its_secrets_are_credentials(serving: Machine) -> None:
-    pid = shown(serving, "MainPID")["MainPID"]
-    assert re.search(r"^Uid:\s+(?!0\b)(\d+)\s+\1\s+\1\s+\1$", serving.run("cat", f"/proc/{pid}/status"), re.MULTILINE)
-    assert re.search(r"^CapEff:\s+0+$", serving.run("cat", f"/proc/{pid}/status"), re.MULTILINE)
-    assert serving.run("stat", "-c", "%a %U", STATE, f"{ETC}/demo.ensono-api-key") == "700 envision-worker\n600 root\n"
-    key = serving.run("cat", f"{ETC}/demo.ensono-api-key").strip()
-    assert key not in serving.run("journalctl", "--no-pager")
-    environment = serving.run("cat", f"/proc/{pid}/environ")
+@looks
+def test_the_service_is_its_own_user_and_its_secrets_are_credentials(served: Machine) -> None:
+    pid = shown(served, "MainPID")["MainPID"]
+    assert re.search(r"^Uid:\s+(?!0\b)(\d+)\s+\1\s+\1\s+\1$", served.run("cat", f"/proc/{pid}/status"), re.MULTILINE)
+    assert re.search(r"^CapEff:\s+0+$", served.run("cat", f"/proc/{pid}/status"), re.MULTILINE)
+    assert served.run("stat", "-c", "%a %U", STATE, f"{ETC}/demo.ensono-api-key") == "700 envision-worker\n600 root\n"
+    key = served.run("cat", f"{ETC}/demo.ensono-api-key").strip()
+    assert key not in served.run("journalctl", "--no-pager")
+    environment = served.run("cat", f"/proc/{pid}/environ")
     assert "CREDENTIALS_DIRECTORY=/run/credentials/" in environment
     assert key not in environment
 

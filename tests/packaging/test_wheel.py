@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 import sys
@@ -41,8 +42,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return venv / "bin" / "envision-worker"
 
 
-def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=50, cwd="/")  # noqa: S603 - ours
+def run(*command: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **environ}
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=50, cwd="/", env=environment)  # noqa: S603 - ours
 
 
 def test_it_holds_every_file_of_the_package_and_nothing_else(wheel: Path, root: Path) -> None:
@@ -87,6 +89,12 @@ def test_it_checks_the_example_configuration_from_there(installed: Path, root: P
     done = run(installed, "check", "--config", root / "config/envision-worker.example.toml")
     assert done.returncode == 78
     assert "ensono.api_key_file" in done.stdout
+
+
+def test_the_worker_starts_there_and_carries_every_transaction_type(installed: Path, tmp_path: Path) -> None:
+    done = run(installed, "demo", TMPDIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "e-CHG" in done.stdout
 
 
 def test_the_simulated_queue_holds_the_guides_samples_there_too(installed: Path) -> None:

@@ -23,6 +23,7 @@ from envision_worker.simulators.ensono.app import EnsonoSimulator
 from envision_worker.simulators.http import serve
 from envision_worker.simulators.manageengine.simulator import ManageEngineSimulator
 from envision_worker.simulators.manageengine.tickets import Ticket
+from worlds.configuration import Edition
 
 WITHIN_S = 20.0
 """Long enough for a busy machine; nothing waits for it in vain but a test that fails."""
@@ -206,9 +207,7 @@ class Plant:
             "queue": {"poll_interval_s": 0.1, "visibility_timeout_s": VISIBILITY_S},
             "desk": {
                 "base_url": self.desk_url,
-                "auth_token_file": "sdp-authtoken",
-                "ensono_number_field": "udf_sline_301",
-                "ensono_change_number_field": "udf_sline_501",
+                **self._edition(),
                 "default_requester": {"email_id": "ensono@example.com"},
                 "settle_s": 0.2,
                 "key_probe_interval_s": 0.3,
@@ -230,6 +229,23 @@ class Plant:
         (self.folder / "sdp-authtoken").write_text(AUTH_TOKEN, encoding="utf-8")
         self.config.write_text(toml(tables), encoding="utf-8")
         return self.config
+
+    def _edition(self) -> dict[str, Any]:
+        """The desk's edition, its key, and the fields that hold Ensono's number."""
+        if self.desk.world.flavour.name == "on_premises":
+            fields = {"ensono_number_field": "udf_sline_301", "ensono_change_number_field": "udf_sline_501"}
+            return {"auth_token_file": "sdp-authtoken", **fields}
+        known = self.desk.credentials
+        return {
+            "edition": "cloud",
+            "client_id": known.client_id,
+            "client_secret": known.client_secret,
+            "refresh_token": known.refresh_token,
+            "accounts_url": self.desk_url,
+            "portal": known.portal,
+            "ensono_number_field": "udf_char1",
+            "ensono_change_number_field": "udf_char1",
+        }
 
     async def launch(self, *arguments: str, **environ: str) -> Program:
         """Start any command of the program; killed at the end of the test where it still runs."""
@@ -300,11 +316,11 @@ def plain_environment() -> dict[str, str]:
 
 
 @asynccontextmanager
-async def built(folder: Path) -> AsyncIterator[Plant]:
+async def built(folder: Path, edition: Edition = "on_premises") -> AsyncIterator[Plant]:
     """Both simulators listening; at the end every program that still runs is killed."""
     ensono = EnsonoSimulator(time.time, asyncio.sleep, api_key=API_KEY)
     ensono.queue.visibility_s = VISIBILITY_S
-    desk = ManageEngineSimulator(time.time, asyncio.sleep, auth_token=AUTH_TOKEN)
+    desk = ManageEngineSimulator(time.time, asyncio.sleep, flavour=edition, auth_token=AUTH_TOKEN)
     async with AsyncExitStack() as stack:
         ensono_server = await ensono.serve()
         stack.push_async_callback(ensono_server.close)

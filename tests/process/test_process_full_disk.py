@@ -1,5 +1,6 @@
 """A disk that is full while the program runs: a clear error, exit 69, nothing half-written, and on it goes once there is room."""
 
+import re
 import resource
 import shutil
 import sqlite3
@@ -12,6 +13,8 @@ import pytest
 from process.real_worker import Plant, Program, until
 
 TICKETS = 6
+ALARMING = 1e8
+"""From where on EnvisionDiskFull fires."""
 
 
 async def ends_with_a_clear_error(program: Program) -> None:
@@ -72,6 +75,9 @@ async def test_a_full_disk_ends_it_with_69_and_it_goes_on_when_there_is_room(pla
     program = await plant.run()
     await until(plant.reads, programs=plant.programs)
     numbers = [plant.ensono.scenario.incident_create() for _ in range(TICKETS)]
+    metrics = (await plant.get(program, "/metrics")).text
+    [free] = re.findall(r"^envision_disk_free_bytes (.+)$", metrics, flags=re.MULTILINE)
+    assert 0 < float(free) < ALARMING
     fill(filler)
     for number in numbers:
         plant.ensono.scenario.notes(number, "part")

@@ -5,11 +5,11 @@ The simulation must find every one of them; what it can't find here it could not
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
-from envision_worker.app import Parts, Worker
 from envision_worker.desks.desk import DeskRef, DeskTicket, Fields, LocalFile
 from envision_worker.desks.manageengine.desk import ManageEngineDesk
 from envision_worker.errors import Refused, Unsure
@@ -17,41 +17,20 @@ from envision_worker.handlers.effects import Answer, Effects, Look, Unsettled
 from envision_worker.handlers.ticket_locks import TicketLocks
 from envision_worker.handlers.work import Turn, Work
 from envision_worker.intake.delivery import Deliveries
-from envision_worker.intake.gate import Gate, Reason
+from envision_worker.intake.gate import Gate
 from envision_worker.intake.gates import Gates
-from envision_worker.intake.lanes import Lane, Lanes, Live
+from envision_worker.intake.lane import Lane, Live
+from envision_worker.intake.lanes import Lanes
+from envision_worker.intake.reasons import Reason
 from envision_worker.intake.visibility import HandlingTimes
-from envision_worker.ledger.records import Effect, Kept, State
+from envision_worker.ledger.records import ApprovalRecord, ApprovalStatus, Effect, Kept, State
+from envision_worker.ledger.sqlite import SqliteApprovals
 from envision_worker.ledger.sqlite_messages import SqliteMessages
 from envision_worker.outcome import Applied, Outcome
+from envision_worker.relay.decisions import Decision, Decisions
 from envision_worker.vocabulary import DeskTicketId, EnsonoTicketNumber, MessageId, TicketType
-from worlds.simulated import World
 
-Plant = Callable[[World], None]
 Tickets = Mapping[EnsonoTicketNumber, list[Kept]]
-
-
-def in_worker(tamper: Callable[[Worker], None]) -> Plant:
-    """A defect in each worker of a world."""
-
-    def plant(world: World) -> None:
-        world.tamper = tamper
-
-    return plant
-
-
-def in_desk(desk: type[ManageEngineDesk]) -> Plant:
-    """A defect in how the desk is called."""
-
-    def plant(world: World) -> None:
-        def alter(parts: Parts) -> Parts:
-            assert isinstance(parts.desk, ManageEngineDesk)
-            parts.desk.__class__ = desk
-            return parts
-
-        world.alter = alter
-
-    return plant
 
 
 # --- lanes -----------------------------------------------------------------------------------------------------------
@@ -63,15 +42,6 @@ class TrustsItsList(SqliteMessages):
     async def standing(self, message_id: MessageId) -> tuple[Kept, bool] | None:
         found = await super().standing(message_id)
         return (found[0], True) if found else None
-
-
-def _trusting(worker: Worker) -> None:
-    worker.parts.ledger.messages.__class__ = _mixed(TrustsItsList, type(worker.parts.ledger.messages))
-
-
-def _mixed(defect: type[Any], base: type[Any]) -> type[Any]:
-    """The defect on top of whatever class stands there (the oracles watch, too)."""
-    return type(defect.__name__, (defect, base), {})
 
 
 class GoesOn(Lane):
@@ -120,19 +90,6 @@ class GivesUpDeleting(Lane):
         return acknowledged
 
 
-def _gives_up_deleting(worker: Worker) -> None:
-    given_up: set[MessageId] = set()
-
-    class GivingUpLanes(Lanes):
-        def offer(self, tickets: Tickets, live: Mapping[MessageId, Live]) -> None:
-            super().offer(tickets, live)
-            for lane, _ in self._reading.values():
-                lane.__class__ = GivesUpDeleting
-                lane.given_up = given_up  # type: ignore[attr-defined]
-
-    worker.lanes.__class__ = GivingUpLanes
-
-
 class NoLocks(TicketLocks):
     """Lets several work on one ticket."""
 
@@ -151,12 +108,8 @@ class TwiceAtATime(Lanes):
         super().offer(tickets, live)
 
     async def _run(self, ticket: EnsonoTicketNumber, lane: Lane) -> None:
-        await super()._run(ticket, lane)
-
-
-def _twice_at_a_time(worker: Worker) -> None:
-    worker.lanes.__class__ = TwiceAtATime
-    worker.lanes.tickets.__class__ = NoLocks
+        with suppress(KeyError):  # the other one ended first
+            await super()._run(ticket, lane)
 
 
 class AlwaysFits(HandlingTimes):
@@ -185,8 +138,8 @@ class Blind(Effects):
 
 
 class BlindDeliveries(Deliveries):
-    def _work(self, kept: Kept, *args: Any) -> Work:
-        work = super()._work(kept, *args)
+    def _work(self, *args: Any, **kwargs: Any) -> Work:
+        work = super()._work(*args, **kwargs)
         work.effects.__class__ = Blind
         return work
 
@@ -249,6 +202,11 @@ class TakesLostForRefused(ManageEngineDesk):
 
 
 class NeverCloses(Gate):
+    """Takes no notice of what goes wrong."""
+
+    def suspect(self) -> None:
+        return
+
     def _close(self, reason: Reason, detail: str, wait_s: float) -> None:
         return
 
@@ -267,61 +225,43 @@ class ReadsAnyway(Gates):
         return True
 
 
-def _in_both_gates(gate: type[Gate]) -> Plant:
-    def tamper(worker: Worker) -> None:
-        worker.desk_gate.__class__ = worker.ensono_gate.__class__ = gate
-
-    return in_worker(tamper)
+# --- approvals -------------------------------------------------------------------------------------------------------
 
 
-def _in_lanes(lanes: type[Lanes], *, trusting: bool = True) -> Plant:
-    def tamper(worker: Worker) -> None:
-        worker.lanes.__class__ = lanes
-        if trusting:
-            _trusting(worker)
+class OnceEach(Effects):
+    """Names an effect by the approval that it is of, not by the change and round."""
 
-    return in_worker(tamper)
+    async def set(self, key: str, what: str, write: Callable[[], Awaitable[None]], *, peer: str = "desk") -> None:
+        await super().set(f"{key} {self._message_id}", what, write, peer=peer)
 
 
-def _in_deliveries(deliveries: type[Deliveries]) -> Plant:
-    def tamper(worker: Worker) -> None:
-        worker.lanes._parts.deliveries.__class__ = deliveries
+class SendsEach(Decisions):
+    """Sends what each approver decides, not what was decided first."""
 
-    return in_worker(tamper)
+    __slots__ = ()
 
+    async def keep(self, mine: ApprovalRecord, decision: Decision) -> ApprovalRecord:
+        decided = decision.on(mine)
+        await self.ledger.approvals.save(decided)
+        return decided
 
-def _always_fits(worker: Worker) -> None:
-    worker.lanes._parts.times.__class__ = AlwaysFits
-
-
-def _impatient(worker: Worker) -> None:
-    worker.lanes._parts.deliveries._unsettled.__class__ = Impatient
-
-
-def _sees_no_repeats(worker: Worker) -> None:
-    worker.parts.ledger.messages.__class__ = _mixed(SeesNoRepeats, type(worker.parts.ledger.messages))
+    def _effects(self, record: ApprovalRecord) -> Effects:
+        effects = super()._effects(record)
+        effects.__class__ = OnceEach
+        return effects
 
 
-def _reads_anyway(worker: Worker) -> None:
-    worker.gates.__class__ = ReadsAnyway
+class TellsAnotherTime(Decisions):
+    """Says of a decision that it was made just now, so that it reads otherwise each time that it is sent."""
+
+    __slots__ = ()
+
+    async def send(self, record: ApprovalRecord, *, at_once: bool = False) -> None:
+        await super().send(replace(record, decided=self._now()), at_once=at_once)
 
 
-DEFECTS: Mapping[str, tuple[Plant, Collection[str]]] = {
-    "deletes before it applies": (_in_deliveries(Hasty), {"P2"}),
-    "does not look after a lost answer": (_in_deliveries(BlindDeliveries), {"P3"}),
-    "does not wait until a lost write must have shown": (in_worker(_impatient), {"P3"}),
-    "takes a lost answer for a refusal": (in_desk(TakesLostForRefused), {"P3"}),
-    "writes notes without their mark": (in_desk(Markless), {"P3"}),
-    "finds no counterpart on the desk": (in_desk(FindsNothing), {"P3"}),
-    "takes what is sent twice for new": (in_worker(_sees_no_repeats), {"P1", "P3"}),
-    "goes on with a lane after a failure": (_in_lanes(GoingOnLanes), {"P1"}),
-    "takes the newest message of a ticket first": (_in_lanes(ReversedLanes), {"P1"}),
-    "lets messages pass a dead letter": (_in_lanes(PassingLanes), {"P1", "P6"}),
-    "works on a ticket twice at a time": (in_worker(_twice_at_a_time), {"P7", "P9"}),
-    "takes an expired handle for a failure for ever": (in_worker(_gives_up_deleting), {"P7"}),
-    "ignores the visibility window": (in_worker(_always_fits), {"P7"}),
-    "never closes a gate": (_in_both_gates(NeverCloses), {"P5"}),
-    "never opens a gate": (_in_both_gates(NeverOpens), {"P4", "P5"}),
-    "reads while a gate is closed": (in_worker(_reads_anyway), {"P5"}),
-}
-"""What is planted, and the promises that it breaks: one of them at least must be reported."""
+class ForgetsNothing(SqliteApprovals):
+    """Does not keep that Ensono has withdrawn a decision that never reached it."""
+
+    async def save(self, *records: ApprovalRecord) -> None:
+        await super().save(*(each for each in records if each.status is not ApprovalStatus.WITHDRAWN))

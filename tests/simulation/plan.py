@@ -1,13 +1,14 @@
 """What one seed means: how the worker is set up, how much traffic there is, and what happens to it, and when."""
 
 import random
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from envision_worker.simulators.ensono.announcements import Dialect
-from simulation.weather import Outage, OutageKind
+from simulation.weather import Mischief, Outage, OutageKind
 from worlds.chance import dice
 from worlds.configuration import Edition
 
@@ -36,6 +37,19 @@ class Fate:
 
 
 @dataclass(frozen=True)
+class Habits:
+    """How often Ensono's users and the desk's approvers do what is rare: weights beside their other acts, and shares."""
+
+    comments: float = 4.0
+    resends: float = 0.7
+    spoils: float = 0.3
+    planners: float = 4.0
+    asks: float = 1.0
+    delegates: float = 0.1
+    changes_mind: float = 0.1
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that chance decides beforehand. Times are seconds since the beginning."""
 
@@ -45,17 +59,20 @@ class Plan:
     timeout_s: float
     span_s: float
     tickets: int
+    side_by_side: int
     actions: int
     pause_s: float
     latency_s: float
     slow_s: float
     trouble: Mapping[str, float]
+    mischief: Mischief
     refusals: float
     outages: tuple[Outage, ...]
     fates: tuple[Fate, ...]
     reopen: str
     rule: str
     approve: float
+    habits: Habits
     dialect: Dialect
 
     @property
@@ -63,7 +80,11 @@ class Plan:
         """The configuration's tables."""
         return {
             "queue": {"poll_interval_s": self.poll_s},
-            "desk": {"settle_s": SETTLE_S, "request_timeout_s": self.timeout_s},
+            "desk": {
+                "settle_s": SETTLE_S,
+                "request_timeout_s": self.timeout_s,
+                "max_concurrency": max(self.side_by_side, 8),
+            },
             "ensono": {"request_timeout_s": self.timeout_s, "resend_after_s": SETTLE_S},
             "policy": {"reopen": self.reopen},
             "approvals": {
@@ -71,29 +92,17 @@ class Plan:
                 "rule": self.rule,
                 "fallback_approver": {"email_id": "tech@example.com"},
             },
-            "worker": {"parallel_tickets": 3 if self.tickets > 3 else 16},
+            "worker": {"parallel_tickets": self.side_by_side},
         }
 
 
 def plan_of(seed: str) -> Plan:
-    """The same for the same seed; one that begins with `rough` has all kinds of trouble all the time."""
+    """The same for the same seed. One that begins with a theme's name has that theme; every other has any of them, or none."""
+    rng = dice(f"{seed} theme")
+    named = re.match(r"[a-z]+", seed)
+    theme = named[0] if named else rng.choice((*THEMES, *("",) * len(THEMES)))
     plan = _any_plan(seed)
-    return _made_rough(plan) if seed.startswith("rough") else plan
-
-
-def _made_rough(plan: Plan) -> Plan:
-    """A desk slower than the window; or outages in a calm; or a storm."""
-    rng = dice(f"{plan.seed} roughness")
-    quiet = {"desk": 0.0, "ensono": 0.0}
-    match rng.choice(("slow", "calm", "storm", "storm")):
-        case "slow":
-            return replace(plan, slow_s=12.0, timeout_s=30.0, trouble=quiet, outages=(), actions=plan.actions + 4)
-        case "calm":
-            outages = plan.outages or (_outage(rng, plan.poll_s, plan.span_s),)
-            return replace(plan, slow_s=0.0, trouble=quiet, outages=outages[:1], tickets=plan.tickets + 2)
-    trouble = {"desk": rng.choice((0.1, 0.25)), "ensono": rng.choice((0.0, 0.1))}
-    kills = tuple(_fate(rng, plan.poll_s, plan.span_s) for _ in range(2))
-    return replace(plan, trouble=trouble, slow_s=0.0, fates=plan.fates + kills, tickets=plan.tickets + 1)
+    return THEMES[theme](plan, rng) if theme else plan
 
 
 def _any_plan(seed: str) -> Plan:
@@ -109,17 +118,20 @@ def _any_plan(seed: str) -> Plan:
         timeout_s=timeout_s,
         span_s=span_s,
         tickets=rng.randint(1, 5),
+        side_by_side=rng.choice((1, 3, 3, 16)),
         actions=rng.randint(2, 6),
         pause_s=span_s / rng.randint(3, 12),
         latency_s=rng.choice((0.01, 0.2, 1.0)),
         slow_s=rng.choice((0.0, 0.0, 0.0, 0.3, 0.6)) * timeout_s,
         trouble={peer: rng.choice((0.0, 0.02, 0.06, 0.2)) for peer in ("desk", "ensono")},
+        mischief=Mischief.ANY,
         refusals=rng.choice((0.0, 0.0, 0.0, 0.1)),
         outages=outages,
         fates=tuple(_fate(rng, poll_s, span_s) for _ in range(rng.choice((0, 1, 1, 2, 3, 5)))),
         reopen=rng.choice(("reopen", "new_ticket", "comments")),
         rule=rng.choice(("anyone", "everyone")),
         approve=rng.random(),
+        habits=Habits(),
         dialect=rng.choice(list(Dialect)),
     )
 
@@ -141,3 +153,82 @@ def _fate(rng: random.Random, poll_s: float, span_s: float) -> Fate:
         case Blow.PAUSE:
             return Fate(blow, at, rng.uniform(1, 10) * poll_s)
     return Fate(blow, at, down_s=down_s)
+
+
+# --- themes: one kind of trouble, and much of it -----------------------------------------------------------------------
+
+QUIET = {"desk": 0.0, "ensono": 0.0}
+
+
+def _calm(plan: Plan, rng: random.Random) -> Plan:
+    """One outage, and nothing else that costs a receive; messages come all the time."""
+    kinds = [kind for kind in OutageKind if kind.spends_receives]
+    start = rng.uniform(0.1, 0.4) * plan.span_s
+    outage = Outage(rng.choice(kinds), start, start + plan.poll_s * rng.uniform(15, 40))
+    return replace(_peaceful(plan), outages=(outage,), tickets=4, fates=())
+
+
+def _slow(plan: Plan, rng: random.Random) -> Plan:
+    """A desk so slow that handling takes longer than the window, and tickets that have much to say at once."""
+    peaceful = replace(_peaceful(plan), poll_s=rng.choice((5.0, 30.0)), timeout_s=30.0, fates=())
+    return replace(peaceful, slow_s=rng.choice((6.0, 12.0, 20.0)), actions=10, pause_s=4.0, side_by_side=16)
+
+
+def _storm(plan: Plan, rng: random.Random) -> Plan:
+    """Every fourth call may go wrong, and the process is killed again and again."""
+    trouble = {"desk": rng.choice((0.1, 0.25)), "ensono": rng.choice((0.0, 0.1))}
+    kills = tuple(_fate(rng, plan.poll_s, plan.span_s) for _ in range(2))
+    return replace(plan, trouble=trouble, slow_s=0.0, fates=plan.fates + kills, tickets=plan.tickets + 1)
+
+
+def _late(plan: Plan, rng: random.Random) -> Plan:
+    """Writes are carried out after their caller gave them up, as late as they may."""
+    trouble = {"desk": rng.uniform(0.1, 0.3), "ensono": rng.choice((0.0, 0.1))}
+    peaceful = replace(_peaceful(plan), poll_s=rng.choice((5.0, 5.0, 30.0)), timeout_s=10.0)
+    return replace(
+        peaceful, trouble=trouble, mischief=Mischief.CARRIED_OUT_LATE, habits=Habits(comments=10.0), actions=8
+    )
+
+
+def _again(plan: Plan, rng: random.Random) -> Plan:
+    """Ensono sends much a second time."""
+    pause_s = rng.uniform(60, 200)
+    return replace(_peaceful(plan), tickets=3, actions=14, pause_s=pause_s, habits=Habits(resends=4.0))
+
+
+def _poison(plan: Plan, rng: random.Random) -> Plan:
+    """Many messages can't be applied; some the desk refuses."""
+    return replace(_peaceful(plan), refusals=rng.choice((0.0, 0.1)), actions=8, habits=Habits(spoils=2.0))
+
+
+def _board(plan: Plan, rng: random.Random) -> Plan:
+    """Changes whose approvers are asked, decide, decide otherwise, and hand on, while the changes move."""
+    habits = Habits(planners=100.0, asks=6.0, resends=0.3, delegates=0.3, changes_mind=0.3)
+    trouble = {"desk": rng.choice((0.0, 0.1)), "ensono": rng.choice((0.0, 0.3, 0.5))}
+    few = plan.outages[:1]
+    plan = replace(plan, habits=habits, trouble=trouble, slow_s=0.0, refusals=0.0, outages=few)
+    return replace(plan, tickets=plan.tickets + 3, actions=plan.actions + 2)
+
+
+def _crowd(plan: Plan, rng: random.Random) -> Plan:
+    """Many tickets at once, with little to say each, so that several reads are under way."""
+    places = rng.choice((4, 16, 64))
+    return replace(plan, tickets=rng.randint(12, 40), side_by_side=places, actions=2, pause_s=plan.pause_s / 4)
+
+
+def _peaceful(plan: Plan) -> Plan:
+    """Without what would hide what a theme is about."""
+    latency_s = min(plan.latency_s, 0.2)
+    return replace(plan, slow_s=0.0, trouble=QUIET, refusals=0.0, outages=(), latency_s=latency_s)
+
+
+THEMES: Mapping[str, Callable[[Plan, random.Random], Plan]] = {
+    "calm": _calm,
+    "slow": _slow,
+    "storm": _storm,
+    "late": _late,
+    "again": _again,
+    "poison": _poison,
+    "board": _board,
+    "crowd": _crowd,
+}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import shutil
 from collections import Counter
@@ -13,10 +14,11 @@ from envision_worker.app import Worker
 from envision_worker.operations import Operations
 from envision_worker.report import Result
 from envision_worker.simulators.manageengine.habits import Habit
+from simulation.at_rest import AtRest
 from simulation.oracles import Oracles
 from simulation.plan import SETTLE_S, Blow, Fate, Plan, plan_of
 from simulation.traffic import Traffic
-from simulation.weather import Outage, OutageKind, Trouble
+from simulation.weather import READING_FAILS, Outage, OutageKind, Trouble
 from worlds.chance import dice
 from worlds.process import Died
 from worlds.simulated import World
@@ -24,8 +26,6 @@ from worlds.virtual_time import in_virtual_time, world_time
 
 Plant = Callable[[World], None]
 """Puts a defect into a world."""
-BACKED_OFF = frozenset({OutageKind.QUEUE_503, OutageKind.ENSONO_GONE, OutageKind.ENSONO_HANGS})
-"""Where reading itself fails, it is tried again at growing intervals."""
 HANGING = frozenset({OutageKind.DESK_HANGS, OutageKind.ENSONO_HANGS})
 PATIENCE = 60
 """Rounds of polls after healing in which everything must have come to its end."""
@@ -33,10 +33,11 @@ PATIENCE = 60
 
 @dataclass
 class Report:
-    """What one seed came to."""
+    """What one seed came to. `trace` is equal where every call and every write was the same at the same time."""
 
     seed: str
     simulated_s: float = 0.0
+    trace: str = ""
     counts: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
 
@@ -49,7 +50,9 @@ class Simulation:
         self.rng = dice(f"{plan.seed} world")
         cloud = plan.edition == "cloud"
         self.trouble = {
-            peer: Trouble(dice(f"{plan.seed} {peer}"), timeout_s=plan.timeout_s, settle_s=SETTLE_S, cloud=cloud)
+            peer: Trouble(
+                dice(f"{plan.seed} {peer}"), plan.mischief, timeout_s=plan.timeout_s, settle_s=SETTLE_S, cloud=cloud
+            )
             for peer in ("desk", "ensono")
         }
         self.world = World(
@@ -65,12 +68,17 @@ class Simulation:
         self.world.ensono.scenario.announcer.dialect = plan.dialect
         if plant:
             plant(self.world)
-        self.traffic = Traffic(self.world, plan.seed, tickets=plan.tickets, actions=plan.actions, pause_s=plan.pause_s)
+        self.traffic = Traffic(self.world, plan)
         self.counts: Counter[str] = Counter()
         self.oracles = Oracles(self.world, self.traffic.known, plan)
-        altered = self.world.alter
-        self.world.alter = lambda parts: self.oracles.watch(altered(parts))
-        self._hands_off = False
+        self.at_rest = AtRest(self.world, self.traffic.known, plan, self.oracles.past)
+        tampered = self.world.tamper
+
+        def watch(worker: Worker) -> None:
+            tampered(worker)
+            self.oracles.watch(worker)
+
+        self.world.tamper = watch
 
     async def run(self) -> Report:
         report = Report(self.plan.seed)
@@ -78,14 +86,22 @@ class Simulation:
             await self._storm()
             await self._heal()
             await self._come_to_rest()
-            self.oracles.at_the_end()
+            self.at_rest.ask()
         finally:
             await self.world.kill()
         report.simulated_s = asyncio.get_running_loop().time()
         self.counts["faults"] = sum(each.hits for each in self.trouble.values())
         self.counts["messages"] = self.oracles.messages
-        report.counts, report.violations = self.counts, self.oracles.violations
+        report.counts, report.violations = self.counts, self.oracles.past.violations
+        report.trace = self._trace()
         return report
+
+    def _trace(self) -> str:
+        calls = [
+            (call.at, call.method, call.path, call.status)
+            for call in (*self.world.ensono.journal.calls, *self.world.desk.calls)
+        ]
+        return hashlib.sha256(repr((calls, self.world.desk.journal)).encode()).hexdigest()
 
     # --- the storm ---------------------------------------------------------------------------------------------------
 
@@ -96,9 +112,13 @@ class Simulation:
             trouble.rate = plan.trouble[peer]
         self.trouble["desk"].slow_s, self.trouble["desk"].refusals = plan.slow_s, plan.refusals
         life = asyncio.create_task(self._live())
-        ends = [self.traffic.run(), *map(self._outage, plan.outages), *map(self._suffer, plan.fates)]
+        ends = [
+            self.traffic.run(),
+            self._think_again(),
+            *map(self._outage, plan.outages),
+            *map(self._suffer, plan.fates),
+        ]
         await asyncio.gather(*ends)
-        self._hands_off = True
         life.cancel()
         await asyncio.gather(life, return_exceptions=True)
 
@@ -112,16 +132,37 @@ class Simulation:
         await asyncio.sleep(max(left_s, 0.0))
 
     def _habits(self) -> list[Habit]:
-        rng = dice(f"{self.plan.seed} approvers")
+        rng, plan = dice(f"{self.plan.seed} approvers"), self.plan
         return [
             Habit(
-                "approve" if rng.random() < self.plan.approve else "reject",
-                after_s=rng.uniform(0, 4) * self.plan.poll_s,
+                "approve" if rng.random() < plan.approve else "reject",
+                after_s=rng.uniform(0, 4) * plan.poll_s,
                 approver=f"*{digit}x@example.com",
                 comments=f"as I think {digit}",
+                delegate_to="tech@example.com" if rng.random() < plan.habits.delegates else "",
+                changes_mind=rng.random() < plan.habits.changes_mind,
             )
             for digit in range(10)
-        ] + [Habit("approve", after_s=self.plan.poll_s, approver="tech@example.com")]
+        ] + [Habit("approve", after_s=plan.poll_s, approver="tech@example.com")]
+
+    async def _think_again(self) -> None:
+        """Approvers who decided change their minds much later."""
+        rng, plan = dice(f"{self.plan.seed} second thoughts"), self.plan
+        for _ in range(plan.tickets):
+            await asyncio.sleep(rng.uniform(0, plan.span_s) / plan.tickets)
+            decided = [
+                (change.id, self.world.desk.setup.users[approval.approver].email or "")
+                for change in self.world.desk.tickets("change")
+                for level in change.levels
+                for approval in level.approvals
+                if approval.decided is not None and not (approval.deleted or level.deleted or change.deleted)
+            ]
+            if decided and rng.random() < plan.habits.changes_mind:
+                change, approver = rng.choice(decided)
+                if rng.random() < 0.5:
+                    self.world.desk.people.approve(change, approver=approver, comments="on second thoughts")
+                else:
+                    self.world.desk.people.reject(change, "on second thoughts", approver=approver)
 
     async def _live(self) -> None:
         """Whoever watches over the process: starts it again when it ended."""
@@ -129,13 +170,11 @@ class Simulation:
             self._down_s = 0.0
             try:
                 await self.world.start()
-                self.oracles.began()
                 await self.world.life.died.wait()
             except Died:
                 pass
             self.counts["deaths"] += 1
             await self.world.kill()
-            self.oracles.ended()
             await asyncio.sleep(self._down_s)
 
     async def _suffer(self, fate: Fate) -> None:
@@ -185,7 +224,6 @@ class Simulation:
         await asyncio.sleep(outage.start)
         self.counts["outages"] += 1
         self._switch(outage.kind, on=True)
-        self.oracles.outage_began(outage)
         await asyncio.sleep(outage.end - outage.start)
         self._switch(outage.kind, on=False)
         self.oracles.outage_ended(outage)
@@ -201,7 +239,7 @@ class Simulation:
         calm = not any(plan.trouble.values()) and not plan.refusals and not plan.slow_s and plan.latency_s < 1
         others = [each for each in plan.outages if each is not outage and each.end > outage.start]
         blows = {fate.blow for fate in plan.fates}
-        return calm and not others and outage.kind not in BACKED_OFF and Blow.PAUSE not in blows
+        return calm and not others and outage.kind not in READING_FAILS and Blow.PAUSE not in blows
 
     def _patience_s(self, outage: Outage) -> float:
         """Twice the poll interval, or that of trying a key; a call that hung as the peer came back may take its time."""
@@ -230,7 +268,6 @@ class Simulation:
         if self.world.worker is None or self.world.life.dead:
             await self.world.kill()
             await self.world.start()
-            self.oracles.began()
         self.world.life.dies_after = None
         await self._operate(lambda worker: worker.pause(paused=False))
 
@@ -238,10 +275,10 @@ class Simulation:
         """Until nothing is left to do; an operator looks after what can't go on by itself."""
         for _ in range(PATIENCE):
             await asyncio.sleep(max(4 * self.plan.poll_s, 120.0))
-            if not self.world.ensono.queue.messages() and not self.oracles.undone() and not self.oracles.undecided():
+            if self.at_rest.is_reached():
                 return
             await self._tend()
-        self.oracles.violations.append(f"P4: never came to rest: {self.oracles.what_hangs()}")
+        self.oracles.past.wrong("P4", f"it never came to rest: {self.at_rest.what_hangs()}")
 
     async def _tend(self) -> None:
         worker = self.world.worker

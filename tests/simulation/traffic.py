@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from envision_worker.simulators.ensono.announcements import Announced
+from simulation.plan import Plan
 from worlds.chance import dice
 from worlds.simulated import World
 
@@ -24,15 +25,17 @@ class Known:
 
     Attributes:
         poison: MessageIds that can never be applied, and their tickets; an operator discards them.
-        resent: MessageIds of what Ensono sent a second time.
+        resent: what Ensono sent a second time: the first MessageId by the second.
         approvers: address of the one approver of each approval, by approvalId.
+        ended_by: MessageId of what told that Ensono has withdrawn an approval, by approvalId.
         linked: desk ids of what people opened at the desk, by Ensono's number for it.
         ledger_lost: nobody knows any more what was applied; what Ensono sends a second time now is new.
     """
 
     poison: dict[str, str] = field(default_factory=dict)
-    resent: set[str] = field(default_factory=set)
+    resent: dict[str, str] = field(default_factory=dict)
     approvers: dict[str, str] = field(default_factory=dict)
+    ended_by: dict[str, str] = field(default_factory=dict)
     linked: dict[str, str] = field(default_factory=dict)
     ledger_lost: bool = False
 
@@ -40,29 +43,27 @@ class Known:
 class Traffic:
     """All of Ensono's users of one simulation."""
 
-    def __init__(self, world: World, seed: str, *, tickets: int, actions: int, pause_s: float) -> None:
+    def __init__(self, world: World, plan: Plan) -> None:
         self.known = Known()
+        self.habits = plan.habits
         self._world = world
         self._scenario = world.ensono.scenario
-        self._seed = seed
-        self._tickets = tickets
-        self._actions = actions
-        self._pause_s = pause_s
+        self._plan = plan
         self._tokens = 0
 
     async def run(self) -> None:
         """Until all of them have done what they want to do."""
-        await asyncio.gather(*(self._one(number) for number in range(self._tickets)))
+        await asyncio.gather(*(self._one(number) for number in range(self._plan.tickets)))
 
     async def _one(self, number: int) -> None:
-        rng = dice(f"{self._seed} ticket {number}")
-        await asyncio.sleep(rng.uniform(0, self._pause_s))
-        user = rng.choices((Requester, Planner, Linker), (5, 4, 1))[0](self, rng)
+        plan, rng = self._plan, dice(f"{self._plan.seed} ticket {number}")
+        await asyncio.sleep(rng.uniform(0, plan.pause_s))
+        user = rng.choices((Requester, Planner, Linker), (5, self.habits.planners, 1))[0](self, rng)
         user.begin()
         burst = rng.random() < 0.25
-        for _ in range(rng.randint(1, self._actions * (2 if burst else 1))):
+        for _ in range(rng.randint(1, plan.actions * (2 if burst else 1))):
             hurry = burst and rng.random() < 0.8
-            await asyncio.sleep(A_MOMENT_S if hurry else max(rng.expovariate(1 / self._pause_s), A_MOMENT_S))
+            await asyncio.sleep(A_MOMENT_S if hurry else max(rng.expovariate(1 / plan.pause_s), A_MOMENT_S))
             user.act()
         if rng.random() < 0.4:
             await asyncio.sleep(DEDUPLICATED_S)
@@ -75,8 +76,13 @@ class Traffic:
     def resend(self, rng: random.Random, number: str) -> None:
         """Ensono did not hear that a message was taken and sends it once more."""
         sent = [each for each in self._scenario.announcer.announced if each.ticket == number and _can_be_told(each)]
+        lately = {message_id for _, message_id in self._world.ensono.queue._sent_lately.values()}
+        comes = [each for each in sent if each.message_id not in lately]
         if sent and not self.known.ledger_lost:
-            self.known.resent.add(self._scenario.resend(rng.choice(sent).message_id))
+            first = rng.choice(comes or sent).message_id
+            second = self._scenario.resend(first)
+            if second != first:  # not swallowed
+                self.known.resent[second] = first
 
     def spoil(self, rng: random.Random, number: str) -> None:
         """A message of this ticket that nobody can apply."""
@@ -137,13 +143,13 @@ class Requester(_User):
     def act(self) -> None:
         self.act_one_of(
             {
-                self.comment: 4,
+                self.comment: self.traffic.habits.comments,
                 self.attach: 2,
                 self.retitle: 3,
                 self.hold: 1,
                 self.end: 1.5,
-                self.resend: 0.7,
-                self.spoil: 0.3,
+                self.resend: self.traffic.habits.resends,
+                self.spoil: self.traffic.habits.spoils,
             }
         )
 
@@ -181,7 +187,7 @@ class Linker(Requester):
 
 
 class Planner(_User):
-    """Of a change."""
+    """Of a change. Whatever leads out of a round withdraws its approvals; the message that says so is remembered."""
 
     def begin(self) -> None:
         kind = self.rng.choice(("Normal", "Normal", "Standard", "Emergency"))
@@ -192,16 +198,23 @@ class Planner(_User):
             self.ask()
 
     def act(self) -> None:
+        record = self.scenario.records.tickets[self.number]
+        before = set(record.withdrawn)
+        self._act()
+        told = self.scenario.announcer.announced[-1].message_id
+        self.traffic.known.ended_by.update(dict.fromkeys(record.withdrawn - before, told))
+
+    def _act(self) -> None:
         self.act_one_of(
             {
-                self.comment: 3,
+                self.comment: self.traffic.habits.comments,
                 self.attach: 1,
                 self.move: 3,
                 self.redraft: 1,
-                self.ask: 1,
+                self.ask: self.traffic.habits.asks,
                 self.end: 0.5,
-                self.resend: 0.7,
-                self.spoil: 0.3,
+                self.resend: self.traffic.habits.resends,
+                self.spoil: self.traffic.habits.spoils,
             }
         )
 

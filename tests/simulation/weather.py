@@ -36,6 +36,22 @@ class OutageKind(StrEnum):
     def peer(self) -> str:
         return "desk" if self.value.startswith("desk") else "ensono"
 
+    @property
+    def spends_receives(self) -> bool:
+        """Whether reading would still work, so that only a closed gate keeps the receives from being spent."""
+        return self not in READING_FAILS and self is not OutageKind.DESK_WRITES_500
+
+
+READING_FAILS = frozenset({OutageKind.QUEUE_503, OutageKind.ENSONO_GONE, OutageKind.ENSONO_HANGS})
+"""In these reading itself fails, and is tried again at growing intervals."""
+
+
+class Mischief(StrEnum):
+    """What goes wrong with single calls."""
+
+    ANY = "anything"
+    CARRIED_OUT_LATE = "writes are carried out after their caller has given them up"
+
 
 @dataclass(frozen=True)
 class Outage:
@@ -56,7 +72,9 @@ class Trouble(Faults):
         hits: how many calls were spoiled.
     """
 
-    def __init__(self, rng: random.Random, *, timeout_s: float, settle_s: float, cloud: bool) -> None:
+    def __init__(
+        self, rng: random.Random, mischief: Mischief, *, timeout_s: float, settle_s: float, cloud: bool
+    ) -> None:
         super().__init__()
         self.rate = 0.0
         self.slow_s = 0.0
@@ -64,6 +82,7 @@ class Trouble(Faults):
         self.down: list[OutageKind] = []
         self.hits = 0
         self._rng = rng
+        self._mischief = mischief
         self._timeout_s = timeout_s
         self._settle_s = settle_s
         self._cloud = cloud
@@ -75,16 +94,16 @@ class Trouble(Faults):
             if spoiled is not NO_TROUBLE:
                 self.hits += 1
                 return spoiled
-        if self._rng.random() < self.rate:
+        if self._rng.random() < self.rate and (self._mischief is Mischief.ANY or request.method in WRITES):
             self.hits += 1
-            return slow, self._mischief(request)
+            return slow, self._spoiled(request)
         if self.refusals and request.method in {"POST", "PUT"} and self._rng.random() < self.refusals:
             self.hits += 1
             return slow, Fault(FaultKind.STATUS, status=400, body=REFUSAL)
         return slow, None
 
-    def _mischief(self, request: Request) -> Fault:
-        kind = self._rng.choice(_ON_WRITES if request.method in WRITES else _ON_READS)
+    def _spoiled(self, request: Request) -> Fault:
+        kind = FaultKind.HANG_BEFORE if self._mischief is Mischief.CARRIED_OUT_LATE else self._rng.choice(_on(request))
         match kind:
             case FaultKind.STATUS | FaultKind.STATUS_AFTER:
                 return Fault(kind, status=self._rng.choice((500, 502, 503, 504)))
@@ -127,6 +146,13 @@ class Trouble(Faults):
         return Fault(FaultKind.STATUS, status=400, body=SENTENCE.encode(), content_type="text/plain; charset=utf-8")
 
 
+def _on(request: Request) -> Sequence[FaultKind]:
+    """What may go wrong with this call. A file's length goes before it, so what is cut short shows as a lost answer."""
+    if request.method in WRITES:
+        return _ON_WRITES
+    return _ON_DOWNLOADS if "/bucket/" in request.raw_path else _ON_READS
+
+
 _ON_WRITES: Sequence[FaultKind] = (
     *(FaultKind.LOSE_ANSWER,) * 4,
     *(FaultKind.HANG_BEFORE,) * 4,
@@ -146,4 +172,11 @@ _ON_READS: Sequence[FaultKind] = (
     FaultKind.HTML,
     FaultKind.TRUNCATED,
     FaultKind.EMPTY,
+)
+_ON_DOWNLOADS: Sequence[FaultKind] = (
+    FaultKind.REFUSE,
+    FaultKind.LOSE_ANSWER,
+    FaultKind.HANG_BEFORE,
+    FaultKind.STATUS,
+    FaultKind.HTML,
 )

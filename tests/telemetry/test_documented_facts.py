@@ -7,7 +7,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
+from envision_worker.ensono.links import FetchReason
 from envision_worker.errors import PeerError, Unreachable
+from envision_worker.intake.reasons import Reason
 from envision_worker.outcome import Applied, DeadLetter, DeadLetterReason, LaterReason, Outcome, OutOfScope, RetryLater
 from envision_worker.telemetry.facts import Facts
 from envision_worker.telemetry.gauges import Gauges
@@ -126,9 +128,15 @@ TELL: dict[str, tuple[Tell, ...]] = {
     "approval_withdrawn": (lambda f: f.approval_withdrawn(**APPROVAL, reason="redrafted"),),
     "approval_missing": (lambda f: f.approval_missing(**APPROVAL),),
     "approval_restored": (lambda f: f.approval_restored(**APPROVAL),),
-    "approvals_not_restored": (lambda f: f.approvals_not_restored("not allowed"),),
+    "approvals_not_restored": (
+        lambda f: f.approvals_not_restored("not allowed", has_changes=True),
+        lambda f: f.approvals_not_restored("no such module", has_changes=False),
+    ),
     "decision_refused": (lambda f: f.decision_refused(**APPROVAL, detail="no such approval"),),
-    "decision_too_late": (lambda f: f.decision_too_late(**APPROVAL, decision="rejected", by="cab@example.com"),),
+    "decision_too_late": (
+        lambda f: f.decision_too_late(**APPROVAL, decision="rejected", by="cab@example.com", counts="rejected"),
+        lambda f: f.decision_too_late(**APPROVAL, decision="rejected", by="cab@example.com", counts="approved"),
+    ),
     "call_finished": (
         lambda f: f.call_finished(call()),
         lambda f: f.call_finished(call(Unreachable("desk", "create_request", "no route"))),
@@ -163,6 +171,21 @@ def test_every_reason_is_explained() -> None:
     explained = set(re.findall(r"^\| (\w+) \| (retry_later|dead_letter) \|", text, re.MULTILINE))
     later = {(reason.value, "retry_later") for reason in LaterReason}
     assert explained == later | {(reason.value, "dead_letter") for reason in DeadLetterReason}
+
+
+def test_every_reason_to_close_a_gate_is_explained() -> None:
+    text = (Path(__file__).parents[2] / "docs/logs.md").read_text(encoding="utf-8")
+    explained = set(re.findall(r"^\| (\w+) \| (desk, ensono|ensono|operator) \|", text, re.MULTILINE))
+    alone = {Reason.NUMBER_NOT_TAKEN: "ensono"}
+    gates = {(reason.value, alone.get(reason, "desk, ensono")) for reason in Reason}
+    assert explained == gates | {("paused", "operator")}
+
+
+def test_every_reason_to_give_a_file_up_is_explained() -> None:
+    text = (Path(__file__).parents[2] / "docs/logs.md").read_text(encoding="utf-8")
+    explained = dict(re.findall(r"^\| (\w+) \| (yes|no) \|", text, re.MULTILINE))
+    for_good = {reason.value for reason in FetchReason} | {"refused_by_desk"}
+    assert explained == dict.fromkeys(for_good, "yes") | {"unreachable": "no", "spool_full": "no"}
 
 
 def documented_events() -> dict[str, tuple[set[str], set[str]]]:

@@ -196,3 +196,11 @@ def test_a_bug_carries_its_traceback_and_one_place_does_not_flood(facts: Facts, 
 def test_a_decision_is_counted_however_it_is_put(facts: Facts, sample: Sample, decision: str, event: str) -> None:
     facts.approval_decided(ticket="e-CHG1", approval_id="a", decision=decision, by="x@example.com")
     assert sample("envision_approvals_total", event=event) == 1
+
+
+@pytest.mark.parametrize(("counts", "level"), [("rejected", "info"), ("approved", "warning")])
+def test_a_decision_that_came_too_late_is_a_warning_where_it_says_otherwise(
+    facts: Facts, lines: Lines, counts: str, level: str
+) -> None:
+    facts.decision_too_late(ticket="e-CHG1", approval_id="a-1", decision="rejected", by="a@b.c", counts=counts)
+    assert [line["level"] for line in lines.of("decision_too_late")] == [level]

@@ -1,6 +1,7 @@
 """A lost ledger: open approvals are found again by what stands on the desk (contract, P12)."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from envision_worker.simulators.faults import Fault, FaultKind
 from worlds.changes import CAB, SECOND, ChangeWorld, lived
 from worlds.configuration import Edition
+from worlds.virtual_time import in_virtual_time
 
 EDITIONS = pytest.mark.parametrize("edition", ["on_premises", "cloud"])
 GROUP = "noreply@client.com"
@@ -184,24 +186,46 @@ def test_a_desk_that_is_down_at_the_start_is_asked_once_it_is_back(tmp_path: Pat
     lived(tmp_path, story)
 
 
-def test_a_desk_that_does_not_list_changes_is_told_about_and_not_asked_again(tmp_path: Path) -> None:
+def _failed(code: int, said: str) -> bytes:
+    messages = [{"status_code": code, "type": "failed", "message": said}]
+    return json.dumps({"response_status": {"status_code": 4000, "status": "failed", "messages": messages}}).encode()
+
+
+NO_CHANGES: dict[str, tuple[Edition, int, bytes]] = {
+    "the key may not": ("on_premises", 403, _failed(4002, "User does not have this permission")),
+    "no such module": ("on_premises", 404, _failed(4007, "Invalid URL")),
+    "not in the licence": ("on_premises", 400, _failed(7001, "Not allowed by licence")),
+    "not in the key's scope": ("cloud", 401, _failed(4000, "Invalid OAuth scope")),
+}
+
+
+@pytest.mark.parametrize("why", NO_CHANGES)
+def test_a_desk_that_does_not_list_changes_is_asked_once_and_nothing_else_suffers(tmp_path: Path, why: str) -> None:
+    edition, status, body = NO_CHANGES[why]
+
+    def lists(world: ChangeWorld) -> int:
+        return sum(call.path.endswith("/changes") for call in world.desk.calls)
+
     async def story(world: ChangeWorld) -> None:
-        await world.stop()
-        world.lose_ledger()
-        refusal = b'{"response_status":{"status_code":4000,"status":"failed","messages":[{"status_code":4002,"type":"failed"}]}}'
-        world.desk.faults.add(Fault(FaultKind.STATUS, "GET", "*/changes", times=None, status=403, body=refusal))
-        await world.start()
-        await asyncio.sleep(600)
-        assert len(world.events("approvals_not_restored")) == 1
+        await asyncio.sleep(300)
         await world.stop()
         await world.start()
-        await asyncio.sleep(600)
+        await asyncio.sleep(300)
+        assert lists(world) == 1
         assert len(world.events("approvals_not_restored")) == 1
+        assert world.events("gate_closed") == world.events("key_refused") == world.events("message_handled") == []
         number = world.ensono.scenario.incident_create()
         await world.settled()
         assert world.ensono.tickets[number].client_ticket_number
 
-    lived(tmp_path, story)
+    world = ChangeWorld(tmp_path, edition=edition)
+    world.desk.faults.add(Fault(FaultKind.STATUS, "GET", "*/changes", times=None, status=status, body=body))
+
+    async def main() -> None:
+        async with world.working():
+            await story(world)
+
+    in_virtual_time(main())
 
 
 @pytest.mark.parametrize("switch", ["fields_required_honoured", "search_honoured"])

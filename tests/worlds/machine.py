@@ -13,6 +13,14 @@ BOOT = Path(__file__).with_name("boot-machine.sh")
 CONTROL_GROUPS = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
 NAMESPACES = ("--mount", "--pid", "--uts", "--ipc", "--cgroup", "--net")
 BOOTS_WITHIN_S = 60.0
+_MOUNTS = """
+mount --make-rprivate /
+mount -t tmpfs tmpfs "$1"
+mkdir "$1/lower" "$1/upper" "$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=$1/lower,upperdir=$1/upper,workdir=$1/work" "$1/root"
+mount -t proc proc "$1/lower"
+mount -t cgroup2 cgroup2 "$1/upper"
+"""
 
 
 class MachineFailed(Exception):
@@ -123,10 +131,31 @@ def _take_away(pid: int) -> None:
         time.sleep(0.05)
 
 
-def why_not() -> str | None:
-    """What keeps machines from booting here; None: nothing that is known beforehand."""
+def why_not(scratch: Path) -> str | None:
+    """What keeps machines from booting here; None: nothing that is known beforehand.
+
+    It takes root with CAP_SYS_ADMIN in the first user namespace, a writable control group of version 2, and overlay mounts: a virtual
+    machine has them, a container only where it is privileged.
+    """
     if os.geteuid() != 0:
         return "only root can boot a machine"
-    if not any((group / "cgroup.procs").exists() for group in CONTROL_GROUPS):
+    for group in CONTROL_GROUPS:
+        if (group / "cgroup.procs").exists():
+            break
+    else:
         return "this kernel has no control groups of version 2 to boot a machine in"
-    return None
+    try:
+        tried = group / f"envision-worker-test-{os.getpid()}"
+        tried.mkdir()
+        tried.rmdir()
+    except OSError as exc:
+        return f"{group} can't be written, no machine can boot in it: {exc.strerror}"
+    kinds = ("--mount", "--pid", "--fork", "--uts", "--ipc", "--net", "--cgroup")
+    done = subprocess.run(  # noqa: S603 - fixed arguments
+        ["unshare", *kinds, "sh", "-euc", _MOUNTS, "sh", scratch],  # noqa: S607 - as the machine is booted
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stderr.strip().splitlines()[-1:]
+    return f"no machine can boot here: {''.join(said)}" if done.returncode else None

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
 from contextvars import Context
+from wsgiref.handlers import format_date_time
 
 import httpx
 
 from envision_worker.simulators.http import Application, ConnectionLost, Request, Response
 from envision_worker.transport import PROGRESS
 from worlds.process import Incarnation
+from worlds.virtual_time import world_time
 
 
 class SimulatedTransport(httpx.AsyncBaseTransport):
@@ -51,7 +53,7 @@ class SimulatedTransport(httpx.AsyncBaseTransport):
             raise httpx.RemoteProtocolError("server disconnected without sending a response", request=request) from exc
         await asyncio.sleep(self._latency_s())
         await self._life.check()
-        headers = {"Content-Type": answer.content_type, **answer.headers}
+        headers = {"Content-Type": answer.content_type, "Date": format_date_time(world_time()), **answer.headers}
         return httpx.Response(answer.status, headers=headers, stream=_Stream(answer.body, self._life), request=request)
 
     async def _served(self, request: Request) -> Response:

@@ -37,6 +37,8 @@ __all__ = ["API_KEY", "AUTH_TOKEN", "MAPPING", "MortalDatabase", "World"]
 
 T = TypeVar("T")
 PUT_OFF_S = 0.02
+UNSEEN_METRICS = Metrics("test")
+"""Of all worlds at whose metrics nobody looks: to make them takes as long as to start everything else."""
 
 
 class MortalDatabase(InlineDatabase):
@@ -94,8 +96,9 @@ class World:
         desk_faults: Faults | None = None,
         seed: int = 0,
         sleep: Sleep = asyncio.sleep,
+        metrics: Metrics = UNSEEN_METRICS,
     ) -> None:
-        """`sleep`: how the simulators let the time of a fault pass."""
+        """`sleep`: how the simulators let the time of a fault pass. `metrics`: of its own, where somebody looks at them."""
         self.folder = folder
         self.edition = edition
         self.clock = VirtualClock()
@@ -103,6 +106,7 @@ class World:
         self.latency_s: Callable[[], float] = lambda: 0.01
         self.unreachable: set[str] = set()
         self.rng = dice("world")
+        self.metrics = metrics
         self.at_commit: Callable[[str], None] = lambda _: None
         self.alter: Callable[[Parts], Parts] = lambda parts: parts
         self.tamper: Callable[[Worker], None] = lambda _: None
@@ -227,4 +231,4 @@ class World:
             raise structlog.DropEvent
 
         log = structlog.wrap_logger(None, processors=[keep], wrapper_class=structlog.make_filtering_bound_logger(0))
-        return Facts(Metrics("test"), log.bind(), self.clock)
+        return Facts(self.metrics, log.bind(), self.clock)

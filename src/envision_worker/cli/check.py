@@ -16,6 +16,7 @@ from envision_worker.config.desk_names import by_key, names_on_desk
 from envision_worker.config.faults import ConfigFaults
 from envision_worker.config.load import load
 from envision_worker.config.model import Config
+from envision_worker.desks.desk import Desk
 from envision_worker.errors import KeyRefused, Malformed, PeerError, Refused, Throttled
 from envision_worker.ledger.database import connect_read_only
 from envision_worker.ledger.records import LedgerUnavailable
@@ -49,8 +50,9 @@ async def _connected(config: Config) -> int:
     from envision_worker.opening import open_peers  # noqa: PLC0415
 
     async with open_peers(config, SystemClock(), lambda _: None) as (desk, ensono, _):
+        remarks: list[str] = []
         at_ensono, at_desk = await asyncio.gather(
-            _asked("ensono", ensono.probe()), _asked("desk", _lacking(config, desk.missing(names_on_desk(config))))
+            _asked("ensono", ensono.probe()), _asked("desk", _lacking(config, desk, remarks))
         )
     in_store = [*_state(config), *_folder("attachments.spool_dir", config.attachments.spool_dir)]
     found = [*at_ensono, *at_desk, *in_store]
@@ -61,6 +63,8 @@ async def _connected(config: Config) -> int:
         tell("ensono: address and key are right (client_name is not proven: no call shows it without a ticket)")
     if not at_desk:
         tell("desk: answers, takes the key, and has every name that the configuration uses")
+    for remark in remarks:
+        tell(printable(f"desk: approvals: {remark}"))
     if not in_store:
         tell("state: the ledger can be used")
     return max((code for code, _ in found), default=exits.OK, key=_weight)
@@ -93,8 +97,12 @@ def _said(error: PeerError) -> str:
             return "can't be reached"
 
 
-async def _lacking(config: Config, missing: Awaitable[Sequence[str]]) -> Sequence[str]:
-    return [str(fault) for fault in by_key(config, await missing)]
+async def _lacking(config: Config, desk: Desk, remarks: list[str]) -> Sequence[str]:
+    """What the desk lacks, and what of its approvals is configured wrongly; `remarks` gets what people should know of these."""
+    lacking = [str(fault) for fault in by_key(config, await desk.missing(names_on_desk(config)))]
+    approvals = await desk.check_approvals()
+    remarks += approvals.remarks
+    return [*lacking, *approvals.faults]
 
 
 def _state(config: Config) -> Findings:

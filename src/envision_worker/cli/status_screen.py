@@ -8,12 +8,21 @@ from typing import Any
 
 import click
 
-from envision_worker.cli.terminal import duration, printable, say, table
+from envision_worker.cli.terminal import duration, moment, printable, say, table
 from envision_worker.config.model import Config
 from envision_worker.ledger.reports import Standing, Waiting
 
 _LABEL_WIDTH = 18
 _LATE_APPROVAL_S = 86400.0
+GATE_WORDS = {
+    "probe_failed": "it does not answer",
+    "throttled": "it wants fewer calls",
+    "key_refused": "it refuses our key",
+    "writes_fail": "it answers, but the writes of several tickets failed",
+    "number_not_taken": "it answers, but does not take a ticket's number",
+    "configuration": "its address or the client's name is wrong",
+}
+"""What closes a gate (`intake.reasons.Reason`), in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +44,14 @@ class Screen:
 
     def show(self, dead: Sequence[Waiting], others: Sequence[Waiting]) -> None:
         """Print it, with the first of the tickets that are blocked and of those that wait."""
-        for label, text, wrong in self._lines():
-            say(
-                f"{label:{_LABEL_WIDTH}}{click.style(printable(text), fg='red', bold=True) if wrong else printable(text)}"
-            )
+        lines = list(self._lines())
+        say(printable(f"{self.path}, {self.config.ensono.environment}'s queue, {moment(self.now)}"))
+        amiss = [label for label, _, wrong in lines if wrong]
+        verdict = f"NO: {', '.join(amiss)}" if amiss else "yes"
+        for label, text, wrong in [("is it fine?", verdict, bool(amiss)), *lines]:
+            colour = "red" if wrong else "green" if text == "yes" else None
+            shown = click.style(printable(text), fg=colour, bold=True) if colour else printable(text)
+            say(f"{label:{_LABEL_WIDTH}}{shown}")
         self._tickets("blocked by a dead letter", dead, len(self.stands.blocked))
         self._tickets("waiting", others, None)
         hints = list(self._hints(dead, others))
@@ -53,14 +66,12 @@ class Screen:
         """Label, text, and whether it is something to act on."""
         backlog, live = self.stands.backlog, self.live or {}
         yield "daemon", *self._daemon()
-        yield "ensono", *_up(live.get("ensono_up"))
-        yield "desk", *_up(live.get("desk_up"))
+        yield "ensono", *_up(live.get("ensono_up"), live.get("ensono_gate"))
+        yield "desk", *_up(live.get("desk_up"), live.get("desk_gate"))
         yield "reading", *self._reading()
-        yield (
-            "last read",
-            f"{self._ago(live.get('last_read'))}; last found short {self._ago(self.stands.drained)}",
-            False,
-        )
+        drained = self.stands.drained
+        emptied = "never read empty yet" if drained is None else f"last read empty {self._ago(drained)}"
+        yield "last read", f"{self._ago(live.get('last_read'))}; the queue was {emptied}", False
         counts = self.summary["messages"]
         some = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items() if count)
         yield "messages", some or "none received yet", False
@@ -85,9 +96,9 @@ class Screen:
         if not self.live:
             return "no" if self.live is None else "unknown", True
         if self.live["gate_open"]:
-            return f"yes; works on {self.live['working_on']} tickets", False
+            return f"yes; tickets in hand: {self.live['working_on']}", False
         closed = [
-            f"{peer} gate closed for {duration(self.live[f'{peer}_gate_closed_s'])}: {self.live[f'{peer}_gate']}"
+            f"the {peer}'s gate is closed for {duration(self.live[f'{peer}_gate_closed_s'])} ({self.live[f'{peer}_gate']})"
             for peer in ("desk", "ensono")
             if self.live[f"{peer}_gate"]
         ]
@@ -99,7 +110,7 @@ class Screen:
             return "nothing that was received"
         age = duration(self.now - backlog.oldest_sent) if backlog.oldest_sent is not None else "?"
         receives = f"{backlog.receive_count_max} of {self.config.queue.max_receives} receives used"
-        return f"{backlog.unacknowledged} received and not acknowledged, the oldest {age} old, at most {receives}"
+        return f"{backlog.unacknowledged} received and not acknowledged, the oldest {age} old, up to {receives}"
 
     def _ago(self, epoch_s: float | None) -> str:
         return f"{duration(max(self.now - epoch_s, 0.0))} ago" if epoch_s is not None else "not known"
@@ -141,7 +152,9 @@ class Screen:
         return f"envision-worker {what} --config {shlex.quote(str(self.path))}"
 
 
-def _up(value: bool | None) -> tuple[str, bool]:  # noqa: FBT001 - a value that is shown
+def _up(value: bool | None, gate: str | None) -> tuple[str, bool]:  # noqa: FBT001 - a value that is shown
+    if gate:
+        return f"NO: {GATE_WORDS.get(gate, gate)}", True
     if value is None:
-        return "unknown", False
+        return "not known", False
     return ("answers", False) if value else ("DOES NOT ANSWER", True)

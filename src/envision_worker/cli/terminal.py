@@ -18,6 +18,8 @@ from envision_worker.cli import exits
 READABLE = 30
 """The least width at which a column of running text can be read; a narrower terminal gets the text below its row."""
 _QUERY = re.compile(r"(https?://[^\s\"'<>?\\]+)\?[^\s\"'<>]*", re.IGNORECASE)
+_SIGNATURE = re.compile(r"\b(x-amz-[a-z-]{1,40})(=|%3d)[^\s\"'<>&]+", re.IGNORECASE)
+"""Of an address that is broken, so that nothing but this tells that it is one."""
 _UNPRINTABLE = re.compile(r"[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]")
 
 
@@ -94,7 +96,7 @@ def as_json(data: object) -> str:
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Rows for people: a table on a terminal, tab-separated columns elsewhere. The last column holds running text."""
     texts = [[printable(str(cell)) for cell in row] for row in rows]
-    if sys.stdout.isatty():
+    if sys.stdout is not None and sys.stdout.isatty():  # a shell may have closed it: `>&-`
         _draw(columns, texts)
         return
     for row in texts:
@@ -115,7 +117,8 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     if room < min(widths[-1], READABLE):
         for *short, running in rows:
             console.print(Text("  ".join(short), style="bold"))
-            console.print(Padding(Text(running, overflow="fold"), (0, 0, 0, 4)))
+            if running:
+                console.print(Padding(Text(running, overflow="fold"), (0, 0, 0, 4), expand=False))
         return
     shown = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
     for name in columns[:-1]:
@@ -137,7 +140,9 @@ def unsigned(value: Any) -> Any:
         return {unsigned(key): unsigned(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [unsigned(each) for each in value]
-    return _QUERY.sub(r"\1?[removed]", value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return _SIGNATURE.sub(r"\1\2[removed]", _QUERY.sub(r"\1?[removed]", value))
 
 
 def moment(epoch_s: float | None) -> str:

@@ -56,3 +56,11 @@ class ApprovalLevel:
     name: str
     state: ApprovalState
     approvals: tuple[DeskApproval, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalChecked:
+    """What a check found out about approvals on this desk: what is configured wrongly, `key: problem`, and what people should know."""
+
+    faults: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from envision_worker.desks.approval import ApprovalLevel, ApprovalRule, DeskApproval
+from envision_worker.desks.approval import ApprovalChecked, ApprovalLevel, ApprovalRule, DeskApproval
 from envision_worker.vocabulary import DeskKind, DeskTicketId, PartnerTicketNumber, TicketType
 
 UDF_FIELDS = "udf_fields"
@@ -224,6 +224,10 @@ class Desk(Protocol):
 
     async def missing(self, names: DeskNames) -> Sequence[str]:
         """What of these names, and of the configured UDFs, the desk lacks: one line each, `key: problem`."""
+        ...
+
+    async def check_approvals(self) -> ApprovalChecked:
+        """What stands on the desk shows of how it takes approvals, beyond what `missing` looks at."""
         ...
 
     # --- writing what adds: never repeats by itself ------------------------------------------------------------------

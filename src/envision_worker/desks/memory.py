@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from envision_worker.clock import Clock
-from envision_worker.desks.approval import ApprovalLevel, ApprovalRule, DeskApproval
+from envision_worker.desks.approval import ApprovalChecked, ApprovalLevel, ApprovalRule, DeskApproval
 from envision_worker.desks.desk import DeskNames, DeskRef, DeskTicket, Fields, FileStub, Life, LocalFile, NoteStub
 from envision_worker.desks.life import LifeNames
 from envision_worker.desks.memory_faults import Effect, Fault, Interfere, Moment
@@ -164,6 +164,11 @@ class MemoryDesk:
         """What isn't in `world.names`."""
         await self._read("missing")
         return self.world.missing(names)
+
+    async def check_approvals(self) -> ApprovalChecked:
+        """Nothing: this desk has no builds."""
+        await self._read("check_approvals")
+        return ApprovalChecked()
 
     # --- writing -----------------------------------------------------------------------------------------------------
 

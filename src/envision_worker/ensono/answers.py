@@ -98,6 +98,10 @@ class AnswerReader:
             self._fail(_Verdict.TICKET, _quoted(text))
         return document
 
+    def says_nothing(self) -> bool:
+        """Whether it reports success with an empty body, or an empty object."""
+        return self.response.is_success and self.response.content.strip() in {b"", b"{}"}
+
     def malformed(self, detail: str) -> Malformed:
         """The error for an answer whose shape nobody documented."""
         return Malformed(PEER, self.operation, self._with_status(detail), status=self.response.status_code)

@@ -21,7 +21,7 @@ from envision_worker.ensono.calls import (
     path_segment,
 )
 from envision_worker.ensono.settings import EnsonoSettings, Environment
-from envision_worker.errors import KeyRefused, Malformed, Refused, RefusedFor, Throttled, Unreachable, Unsure
+from envision_worker.errors import KeyRefused, Malformed, PeerError, Refused, RefusedFor, Throttled, Unreachable, Unsure
 from envision_worker.vocabulary import EnsonoTicketNumber, PartnerTicketNumber, ReceiptHandle, TicketType
 from envision_worker.wire import Wire, clock_skew
 
@@ -85,8 +85,23 @@ class EnvisionConnect:
             Refused: HANDLE_EXPIRED: the message will be read again, with a new handle. HANDLE_INVALID: it never was one.
             Unreachable, Throttled, KeyRefused, Unsure, Malformed: as in the last call.
         """
-        clock = self._wire.clock
-        ends_at = clock.monotonic() + within_s
+        ends_at = self._wire.clock.monotonic() + within_s
+        try:
+            await self._delete_once(handle)
+        except PeerError as exc:
+            if not _may_pass(exc):
+                raise
+            await self._delete_again(handle, exc, ends_at)
+
+    async def _delete_again(self, handle: ReceiptHandle, failure: PeerError, ends_at: float) -> None:
+        """After a first failure; apart, because hardly any delete comes here."""
+        clock, failures = self._wire.clock, [failure]
+
+        async def attempt() -> None:
+            if failures:
+                raise failures.pop()
+            await self._delete_once(handle)
+
         attempts = AsyncRetrying(
             sleep=clock.sleep,
             retry=retry_if_exception(_may_pass),
@@ -94,7 +109,7 @@ class EnvisionConnect:
             stop=lambda state: clock.monotonic() + state.upcoming_sleep >= ends_at,
             reraise=True,
         )
-        await attempts(self._delete_once, handle)
+        await attempts(attempt)
 
     async def probe(self) -> None:
         """Returns when address and key are right; proves nothing about `client_name`, and costs no message a receive.
@@ -131,6 +146,8 @@ class EnvisionConnect:
         request = self._delete_request(operation, handle)
         async with self._wire.observed(operation, writes=True):
             answer = await self._send(operation, request, writes=True)
+            if answer.says_nothing():  # a yes without a word: what was not deleted comes again
+                return
             if not isinstance(answer.document().get("DeleteMessageResponse"), dict):
                 raise answer.malformed("no DeleteMessageResponse")
 
@@ -231,7 +248,7 @@ class EnvisionConnect:
     def _request(self, method: str, url: str, payload: Mapping[str, Any] | None = None) -> httpx.Request:
         headers = {"x-api-key": self._settings.api_key.get_secret_value()}
         body = None if payload is None else {"payload": payload}
-        return self._wire.client.build_request(method, url, headers=headers, json=body)
+        return self._wire.request(method, url, headers=headers, json=body)
 
     async def _send(self, operation: str, request: httpx.Request, *, writes: bool) -> AnswerReader:
         response = await self._wire.send(operation, request, writes=writes)

@@ -23,6 +23,7 @@ _MOST_REDIRECTS = 3
 _LATER = frozenset({408, 425, 429})  # like the 5xx: it may work later
 _ERROR_BYTES = 16 * 1024  # S3's errors have some 500
 _GONE = frozenset({"NoSuchKey", "NoSuchBucket"})
+_PAGE = "text/html"
 _HEADERS = {"accept": "*/*", "accept-encoding": "identity"}
 
 
@@ -47,13 +48,14 @@ class Downloader:
         self._spool = Spool(settings.spool_dir, settings.max_spool_bytes)
         self._wire = Wire(PEER, client, clock, timeout_s=FETCH_LIMIT_S, observe=observe)
 
-    async def fetch(self, url: str, name: str, target: Path) -> Fetched:
+    async def fetch(self, url: str, name: str, target: Path, *, may_be_page: bool = True) -> Fetched:
         """Fetch a file; `target` appears only once it is whole and on disk, and is replaced where it was there.
 
         Args:
             url: the signed link, untrusted.
             name: the file's name, untrusted; for error texts only.
             target: where to put it; `<target>.part` is used meanwhile and removed whatever happens.
+            may_be_page: whether the file may be a web page. Else one that comes with 200 is somebody's login page, not the file.
 
         Raises:
             CannotFetch: it will never succeed; `reason` says why.
@@ -64,18 +66,18 @@ class Downloader:
         async with self._wire.observed(OPERATION, writes=False):
             try:
                 async with asyncio.timeout(FETCH_LIMIT_S):
-                    return await self._followed(first, safe_name(name), target)
+                    return await self._followed(first, safe_name(name), target, may_be_page=may_be_page)
             except TimeoutError as exc:
                 raise _unreachable(first, f"not whole within {FETCH_LIMIT_S:g} s") from exc
             except (httpx.HTTPError, OSError) as exc:
                 raise _unreachable(first, f"{type(exc).__name__} {exc}".strip()) from exc
 
-    async def _followed(self, url: httpx.URL, name: str, target: Path) -> Fetched:
+    async def _followed(self, url: httpx.URL, name: str, target: Path, *, may_be_page: bool) -> Fetched:
         for _ in range(_MOST_REDIRECTS + 1):
             response = await self._client.send(self._request(url), stream=True, auth=None, follow_redirects=False)
             try:
                 if response.status_code not in _REDIRECTS:
-                    return await self._kept(response, name, target)
+                    return await self._kept(response, name, target, may_be_page=may_be_page)
                 url = self._redirected(response, name)
             finally:
                 await response.aclose()
@@ -99,9 +101,13 @@ class Downloader:
         detail = f"{name}: {without_query(here)} redirects {why}"
         raise CannotFetch(FetchReason.REDIRECTED_ELSEWHERE, detail, status=response.status_code)
 
-    async def _kept(self, response: httpx.Response, name: str, target: Path) -> Fetched:
+    async def _kept(self, response: httpx.Response, name: str, target: Path, *, may_be_page: bool) -> Fetched:
         if response.status_code != httpx.codes.OK:
             raise _failure(response, name, await _beginning(response))
+        if not may_be_page and _content_type(response) == _PAGE:
+            raise _unreachable(
+                response.request.url, "a web page came in place of the file", status=response.status_code
+            )
         told = response.headers.get("content-length", "")
         size = int(told) if told.isdecimal() else None
         if size is not None and size > self._settings.max_size_bytes:

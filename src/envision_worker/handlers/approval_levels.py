@@ -1,7 +1,7 @@
 """Levels of approval on a desk change: one for each round of a change, with one approver or several."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from envision_worker.config.sections import ApprovalsSettings
@@ -37,9 +37,11 @@ def decider(approvals: Sequence[DeskApproval], rule: ApprovalRule, level: Approv
     decided.sort(key=lambda each: (each.decided_at is None, each.decided_at, each.id))
     if rule is ApprovalRule.ANYONE:
         return decided[0] if decided else None
-    deciding = [each for each in decided if each.state is level]
-    if not deciding or level is ApprovalState.WAITING:
+    if not decided or level is ApprovalState.WAITING:
         return None
+    deciding = [each for each in decided if each.state is level]
+    if not deciding:  # who made the level what it is has changed his mind since; his words are about that
+        return replace(decided[-1], state=level, comments="")
     return deciding[0] if level is ApprovalState.REJECTED else deciding[-1]
 
 

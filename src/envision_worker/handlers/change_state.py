@@ -67,7 +67,8 @@ async def _send_cancel(work: Work, found: Counterpart, state: str) -> None:
             lambda: work.peers.desk.cancel_change(ref, comment=comment),
         )
     except Refused as exc:
-        if found.ticket.life is not Life.CLOSED or exc.why not in _WORKFLOW_SAYS_NO:
+        has_ended = exc.why is RefusedFor.ALREADY or (found.ticket.life is Life.CLOSED and exc.why in _WORKFLOW_SAYS_NO)
+        if not has_ended:
             raise
         await _say_on_ended(work, found, comment, [f"It had ended here before: {found.ticket.status}"], key="cancel")
 

@@ -13,6 +13,7 @@ NEVER_DROPPED = frozenset({"title", "description", "requester", "ensono_number"}
 ABOUT_VALUES = frozenset({RefusedFor.FIELDS, RefusedFor.OTHER})
 """Refusals that other values may overcome."""
 _UDF = "udf_fields"
+_TOGETHER = frozenset({"stage", "status"})
 
 
 class Dropping:
@@ -51,6 +52,10 @@ class Dropping:
     def _values(self, named: frozenset[str]) -> frozenset[str]:
         own = replace(self.wanted, extra={}).names() - NEVER_DROPPED
         out = own & named if named else own
+        if (
+            not out and named & _TOGETHER
+        ):  # a status belongs to its stage: without the one the other may be refused for it
+            out = own & _TOGETHER
         self.dropped += [f"{label(name)}: {getattr(self.wanted, name)}" for name in sorted(out)]
         self.wanted = replace(self.wanted.without(out), extra=self.wanted.extra)
         return out

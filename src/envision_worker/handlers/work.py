@@ -131,8 +131,12 @@ class Work:
 
     @property
     def may_be_repeated(self) -> bool:
-        """Whether a ledger that was lost may have applied this transaction already, on a counterpart that this one only found."""
-        return self.adopted and self.transaction.sent.timestamp() < self.peers.settings.born + CLOCKS_APART_S
+        """Whether a ledger that was lost may have applied this transaction already, on a counterpart that this one only found.
+
+        Where it seems to come from the future, our clock is behind, and nothing can be told from when the ledger was made.
+        """
+        sent = self.transaction.sent.timestamp()
+        return self.adopted and not self.peers.settings.born + CLOCKS_APART_S <= sent <= self.now() + CLOCKS_APART_S
 
     def saw(self, ticket: DeskTicket) -> None:
         """The ticket's next message in this read, if it comes soon, may take it that its counterpart still stands so."""

@@ -1,47 +1,36 @@
-"""The loop that reads the queue: read, keep, hand to the lanes, rest; until told to stop."""
+"""The loop that reads the queue: decide whether to, read, hand to the lanes; until told to stop. Several reads may be under way."""
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine
 from typing import Any
 
-from envision_worker.clock import Clock, epoch_ms
-from envision_worker.ensono.connect import EnvisionConnect, QueueRead
-from envision_worker.ensono.delivery import Delivery
+from envision_worker.clock import Clock
+from envision_worker.ensono.connect import EnvisionConnect
 from envision_worker.ensono.settings import QueueSettings
-from envision_worker.errors import Malformed, PeerError, Unsure
+from envision_worker.errors import PeerError
+from envision_worker.intake.cadence import Cadence, Sent
 from envision_worker.intake.files import SpooledFiles
 from envision_worker.intake.gates import Gates
-from envision_worker.intake.lanes import Lanes, Live
+from envision_worker.intake.lanes import Lanes
+from envision_worker.intake.reading import Read, Reading, was_lost
 from envision_worker.intake.receive_counts import ReceiveCounts
-from envision_worker.intake.visibility import Window
+from envision_worker.intake.saving import Saving
 from envision_worker.intake.watermarks import Watermarks
 from envision_worker.ledger.ledger import Ledger
-from envision_worker.ledger.records import Arrival, Kept
+from envision_worker.ledger.records import LedgerUnavailable
 from envision_worker.telemetry.facts import Facts
-from envision_worker.vocabulary import EnsonoTicketNumber, MessageId
 
-FULL_READ = 10
-"""Most messages that one read brings (guide: 1-10)."""
-LONGEST_BACK_OFF_S = 300.0
 SLICE_S = 30.0
-"""Longest wait without a sign that the loop turns."""
+"""Longest wait for something to happen without a sign that the loop turns."""
 SLACK_S = 60.0
-SAVE_AFTER_S = (105 * 60.0, 210 * 60.0)
-"""When an outage is this old, a read saves raw copies and attachment bytes: a signed link lives two hours."""
-MOST_SPENT = 2
-"""Receives that a message may lose in an outage after the one that met it (contract, P5)."""
-_SAVES = "saving_reads"
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """What one read brought, kept already."""
-
-    tickets: dict[EnsonoTicketNumber, list[Kept]]
-    live: dict[MessageId, Live]
-    count: int
+AT_ONCE_S = 0.001
+"""Less than this is no wait."""
+WAITS_AT_MOST = 0.25
+"""Of the visibility window: for so long a message that was read may have to wait until it is begun."""
+PROBE_AGAIN_S = 5.0
+"""Where a handling outlives its window, its peers are probed this often before reads."""
 
 
 class Consumer:
@@ -63,49 +52,80 @@ class Consumer:
         saves: int,
     ) -> None:
         """`saves`: how many reads that only save were made in the outage that lasts, if one does (`recalled_saves`)."""
-        self.last_read: float | None = None
-        self.counts = ReceiveCounts(facts, max_receives=settings.max_receives, started_ms=epoch_ms(clock.now()))
-        self._connect = connect
-        self._ledger = ledger
+        self._reading = Reading(connect, ledger, files, watermarks, clock, facts, settings)
+        self._saving = Saving(
+            self._reading, lanes, gates, ledger, clock, facts, settings, saves=saves, stopping=lambda: self.stopping
+        )
+        self._cadence = Cadence(settings, rng, now=clock.monotonic())
         self._lanes = lanes
-        self._files = files
-        self._watermarks = watermarks
         self._clock = clock
         self._facts = facts
         self._settings = settings
         self._gates = gates
-        self._saves = saves
-        self._rng = rng
         self._stopping = asyncio.Event()
-        self._woken = asyncio.Event()
-        self._failures = 0
-        self._hidden_until = clock.monotonic()
+        self._changed = asyncio.Event()
+        self._reads: set[asyncio.Task[None]] = set()
+        self._error: BaseException | None = None
+        self._probed_at = clock.monotonic() - PROBE_AGAIN_S
         self._alive_until = clock.monotonic() + SLACK_S
+        lanes.on_end = self._lane_ended
 
     # --- the loop ----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Until `stop`."""
-        while not self._stopping.is_set():
-            self._turns(SLICE_S)
-            if not await self._may_read():
-                await self._save_or_wait()
-            elif await self._has_room():
-                await self._read_and_rest()
+        """Until `stop`, and until the reads that were under way then have been answered and kept.
+
+        Raises:
+            LedgerUnavailable: what was read could not be kept; nothing was done with it.
+        """
+        try:
+            while not self._stopping.is_set():
+                self._turns(SLICE_S)
+                self._changed.clear()
+                self._raise_what_failed()
+                await self._go_on()
+            await self._answered()
+            self._raise_what_failed()
+        except (asyncio.CancelledError, LedgerUnavailable):
+            await self._cut_off()
+            raise
+
+    async def _go_on(self) -> None:
+        if not self._gates.are_open():
+            await self._save_or_wait()
+            return
+        wait_s = self._wait_s()
+        if wait_s > AT_ONCE_S:
+            await self._pause(wait_s)
+        elif await self._may_read():
+            self._begin()
 
     def stop(self) -> None:
         """No further read."""
         self._stopping.set()
-        self._woken.set()
+        self._changed.set()
+
+    def wake(self) -> None:
+        """Something changed (a gate opened, an operator resumed): don't wait any longer."""
+        self._cadence.wake(self._clock.monotonic())
+        self._changed.set()
+
+    # --- how it is ---------------------------------------------------------------------------------------------------
 
     @property
     def stopping(self) -> bool:
         """Whether it was told to stop."""
         return self._stopping.is_set()
 
-    def wake(self) -> None:
-        """Something changed (a gate opened, an operator resumed): don't wait any longer."""
-        self._woken.set()
+    @property
+    def last_read(self) -> float | None:
+        """When a read was answered last, epoch seconds."""
+        return self._reading.last_read
+
+    @property
+    def counts(self) -> ReceiveCounts:
+        """What is known of receive counts."""
+        return self._reading.counts
 
     def overdue_s(self) -> float:
         """Seconds by which the loop is late, 0 while it turns as it should."""
@@ -115,159 +135,93 @@ class Consumer:
         """Whether the loop turns as it should."""
         return self.overdue_s() == 0
 
+    # --- whether to read ---------------------------------------------------------------------------------------------
+
+    def _wait_s(self) -> float:
+        """Seconds until it is time for a read and what it may bring can be begun; as long as it takes where something must happen first."""
+        longest_s = self._settings.visibility_timeout_s * WAITS_AT_MOST
+        if self._lanes.would_wait_s(self._cadence.under_way + 1) > longest_s:
+            return SLICE_S
+        wait_s = self._cadence.wait_s(self._clock.monotonic())
+        return min(wait_s, SLICE_S) if self._cadence.under_way else wait_s
+
     async def _may_read(self) -> bool:
         """Whether every gate is open; waits for what is being probed.
 
         A handling that outlives its window is reason to probe: its peer may have fallen silent, and the next read would spend one more
         receive of every message behind it.
         """
-        if self._lanes.overdue():
+        now = self._clock.monotonic()
+        if now - self._probed_at >= PROBE_AGAIN_S and self._lanes.overdue():
+            self._probed_at = now
             self._gates.suspect()
         if self._gates.suspected():
             await self._until(self._gates.cleared(), SLICE_S)
-        return self._gates.are_open() and not self._gates.suspected()
+        return self._gates.are_open() and not self._gates.suspected() and not self._stopping.is_set()
 
     async def _save_or_wait(self) -> None:
-        """While a gate is closed nothing is read for work; a long outage is worth a read that only saves, twice at most."""
-        outage_s = self._gates.outage_s()
-        due = sum(outage_s >= after_s for after_s in SAVE_AFTER_S)
-        if due <= self._saves:
-            await self._note_saves(due)
+        """While a gate is closed nothing is read for work; a long outage is worth a read that only saves."""
+        if self._reads or not await self._saving.save_if_due():
             await self._pause(min(SLICE_S, self._settings.poll_interval_s))
-            return
-        await self._note_saves(due)
-        since = self._clock.now().timestamp() - outage_s
-        if await self._ledger.messages.most_receives(since=since) < MOST_SPENT:
-            await self._save()
-
-    async def _note_saves(self, saves: int) -> None:
-        if saves != self._saves:
-            self._saves = saves
-            await self._ledger.remember(_SAVES, str(saves))
-
-    async def _save(self) -> None:
-        self._facts.saving_read()
-        ends_at = self._clock.monotonic() + self._settings.visibility_timeout_s / 2
-        while self._clock.monotonic() < ends_at:  # each message is hidden after the first: it spends one receive only
-            read = await self.read()
-            if read is None or read.count < FULL_READ:
-                return
-            self._lanes.hide(read.live)
-
-    async def _has_room(self) -> bool:
-        """Whether all that a read may bring can be begun; waits a while where it can't."""
-        wanted = min(FULL_READ, self._lanes.side_by_side)
-        if self._lanes.room() >= wanted:
-            return True
-        await self._until(self._lanes.changed(), SLICE_S)
-        return False
-
-    async def _read_and_rest(self) -> None:
-        hidden_s = self._hidden_until - self._clock.monotonic()
-        if hidden_s > 0:  # a read's answer was lost: what it hid comes back only then
-            await self._pause(hidden_s)
-            return
-        read = await self.read()
-        if read is None:
-            await self._back_off()
-            return
-        self._failures = 0
-        self._lanes.offer(read.tickets, read.live)
-        await self._rest(read.count)
-
-    async def _rest(self, count: int) -> None:
-        """A full read is followed by the next at once; a short one when its tickets are through; an empty one after the pause.
-
-        Messages of a group come only when those before them are deleted, so what a ticket has left shows as soon as its lane ends.
-        """
-        if count >= FULL_READ:
-            return
-        if self._lanes.running == 0:
-            if count == 0:
-                await self._pause(self._settings.poll_interval_s)
-            return
-        await self._until(self._lanes.idle(), self._settings.poll_interval_s)
-
-    async def _back_off(self) -> None:
-        """Longer with each failure, with jitter, so that many clients don't come back together."""
-        self._failures += 1
-        longest = max(LONGEST_BACK_OFF_S, self._settings.poll_interval_s)
-        wait_s = min(self._settings.poll_interval_s * 2 ** (self._failures - 1), longest)
-        await self._pause(wait_s * self._rng.uniform(0.5, 1.0))
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    async def read(self) -> Read | None:
-        """One read, durably kept before anything is done with it (P4); None where it failed.
+    def _begin(self) -> None:
+        sent = self._cadence.sent(self._clock.monotonic())
+        task = asyncio.create_task(self._read(sent), name=f"read {sent.number}")
+        self._reads.add(task)
+        task.add_done_callback(self._read_ended)
 
-        Raises:
-            LedgerUnavailable: what was read could not be kept; nothing was done with it.
-        """
-        started, nothing_hidden = self._clock.now(), self._lanes.nothing_hidden()
-        sent_at = self._clock.monotonic()
+    async def _read(self, sent: Sent) -> None:
+        count, lost = None, True
         try:
-            answer = await self._connect.read_queue()
+            count = await self._reading.read(self._offer, nothing_hidden=self._lanes.nothing_hidden())
         except PeerError as exc:
-            self._failed(exc, sent_at)
-            return None
-        now = self._clock.now()
-        deliveries = [Delivery.of(element, received=now) for element in answer.messages]
-        read = await self._keep(answer, deliveries, at=now.timestamp())
-        await self._watermarks.read(
-            self._ledger,
-            started=started.timestamp(),
-            full=read.count >= FULL_READ,
-            nothing_hidden=nothing_hidden,
-            oldest_sent=min((each.sent_ms / 1000 for each in deliveries), default=None),
-        )
-        self.last_read = now.timestamp()
-        self._tell(deliveries, answer)
-        return read
+            lost = was_lost(exc)
+        finally:
+            now = self._clock.monotonic()
+            if count is None:
+                self._cadence.failed(sent, now=now, lost=lost)
+            else:
+                self._cadence.came(sent, count, now=now)
 
-    async def _keep(self, answer: QueueRead, deliveries: Sequence[Delivery], *, at: float) -> Read:
-        arrivals = [_arrival(delivery) for delivery in deliveries]
-        tickets = await self._ledger.messages.store(arrivals, at=at) if arrivals else {}
-        self._files.first_seen(kept for kept_of_ticket in tickets.values() for kept in kept_of_ticket)
-        window = Window(answer.sent_at, self._settings.visibility_timeout_s)
-        live: dict[MessageId, Live] = {each.message_id: Live(each.receipt_handle, window) for each in deliveries}
-        return Read(tickets, live, len(deliveries))
+    def _offer(self, read: Read) -> None:
+        self._lanes.offer(read.tickets, read.live)
 
-    def _tell(self, deliveries: Sequence[Delivery], answer: QueueRead) -> None:
-        self.counts.came(deliveries)
-        redelivered = [each for each in deliveries if each.receive_count > 1]
-        for each in deliveries:
-            self._facts.message_received(
-                transaction_type=each.transaction_type,
-                ticket_type=each.ticket_type,
-                redelivered=each.receive_count > 1,
-            )
-            for field, problem in each.faults:
-                self._facts.message_malformed(
-                    message_id=each.message_id, ticket=each.ticket, field=field, problem=problem
-                )
-        self._facts.queue_read(
-            result="full" if len(deliveries) >= FULL_READ else "short" if deliveries else "empty",
-            messages=len(deliveries),
-            redelivered=len(redelivered),
-            seconds=answer.answered_at - answer.sent_at,
-        )
+    def _lane_ended(self, *, cleared: bool) -> None:
+        if cleared:
+            self._cadence.ticket_cleared()
+        self._changed.set()
 
-    def _failed(self, error: PeerError, sent_at: float) -> None:
-        """Nothing was read, or nobody knows what: then ten messages may be hidden and a receive spent."""
-        seconds = self._clock.monotonic() - sent_at
-        self._facts.queue_read(result="error", messages=0, redelivered=0, seconds=seconds, detail=str(error))
-        if isinstance(error, Unsure | Malformed):
-            self._hidden_until = sent_at + self._settings.visibility_timeout_s
-            self.counts.read_lost()
-            self._facts.read_lost(error.detail)
+    def _read_ended(self, task: asyncio.Task[None]) -> None:
+        self._reads.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self._error = self._error or error
+        self._changed.set()
+
+    def _raise_what_failed(self) -> None:
+        """What went wrong in a read that nobody foresaw; the others go on."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    async def _answered(self) -> None:
+        if self._reads:
+            await asyncio.wait(self._reads)
+
+    async def _cut_off(self) -> None:
+        for task in self._reads:
+            task.cancel()
+        await asyncio.gather(*self._reads, return_exceptions=True)
 
     # --- waiting -----------------------------------------------------------------------------------------------------
 
     async def _pause(self, seconds: float) -> None:
-        """Sleep, unless woken or stopped."""
-        self._woken.clear()
-        if not self._stopping.is_set():
-            await self._until(self._woken.wait(), seconds)
+        """Until something happens, no longer than this."""
+        self._turns(seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
 
     async def _until(self, event: Coroutine[Any, Any, object], seconds: float) -> None:
         """Wait for something, but no longer than this, and not when stopping."""
@@ -280,24 +234,9 @@ class Consumer:
                 task.cancel()
 
     def _turns(self, for_s: float) -> None:
-        self._alive_until = self._clock.monotonic() + for_s + SLACK_S
-        self._facts.loop_ticked(self._clock.now().timestamp())
-
-
-async def recalled_saves(ledger: Ledger) -> int:
-    """What the process before this one noted. Raises `LedgerUnavailable`."""
-    return int(await ledger.recall(_SAVES) or 0)
-
-
-def _arrival(delivery: Delivery) -> Arrival:
-    return Arrival(
-        message_id=delivery.message_id,
-        ticket=delivery.ticket,
-        transaction_type=delivery.transaction_type,
-        ticket_type=delivery.ticket_type,
-        sent_ms=delivery.sent_ms,
-        sequence=delivery.sequence,
-        receive_count=delivery.receive_count,
-        content_key=delivery.content_key,
-        raw=delivery.raw,
-    )
+        """The loop turns; not as it should, though, while a read does not come to its end."""
+        now = self._clock.monotonic()
+        under_way_s = self._cadence.oldest_s(now)
+        self._alive_until = now - under_way_s + for_s + SLACK_S
+        if under_way_s <= SLICE_S:
+            self._facts.loop_ticked(self._clock.now().timestamp())

@@ -16,8 +16,8 @@ from envision_worker.handlers.work import Peers, Turn, Work
 from envision_worker.intake.calls import Handling, handling
 from envision_worker.ledger.records import Kept, LedgerUnavailable, State
 from envision_worker.outcome import Applied, DeadLetter, DeadLetterReason, LaterReason, Outcome, OutOfScope, RetryLater
+from envision_worker.vocabulary import desk_kind
 
-FIRST_RETRY_S = 60.0
 LAST_RETRY_S = 6 * 3600.0
 UNCLEAN_ENDS_ALONE = 2
 """After so many unclean ends with it in hand a message is tried alone; after one more it is kept aside (contract, P6)."""
@@ -28,10 +28,15 @@ _STATES: Mapping[type, State] = {Applied: State.APPLIED, OutOfScope: State.OUT_O
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What of the configuration decides about messages before a handler does."""
+    """What of the configuration decides about messages, whatever a handler does.
+
+    Attributes:
+        first_retry_s: how long a dead letter waits at least before its copy is tried again.
+    """
 
     scope: ScopeSettings
     max_receives: int
+    first_retry_s: float
 
 
 class Deliveries:
@@ -103,10 +108,15 @@ class Deliveries:
         return Applied(already=True) if said_before and transaction.repeatable_key else None
 
     async def _is_out_of_scope(self, transaction: Transaction, kept: Kept) -> bool:
-        """A ticket that has a counterpart is never out of scope; Ensono knowing our number means that it has one."""
+        """A ticket that has a counterpart is never out of scope; Ensono knowing our number means that it has one.
+
+        A ledger that was lost may have known one, so the desk is asked as well.
+        """
         if not self._rule_number(transaction, kept) or transaction.client_ticket_number:
             return False
-        return await self._peers.ledger.links.current(kept.ticket) is None
+        if await self._peers.ledger.links.current(kept.ticket) is not None:
+            return False
+        return not await self._peers.desk.find(desk_kind(transaction.ticket_type), kept.ticket)
 
     def _rule_number(self, transaction: Transaction, kept: Kept) -> int:
         """Which rule matches, counted from 1; 0: none."""
@@ -131,11 +141,15 @@ class Deliveries:
         return Work(transaction, peers, effects, turn, seen=seen, said_before=said_before)
 
     def _unless_used_up(self, kept: Kept, outcome: Outcome) -> Outcome:
-        """What could not be done in the last receive becomes a dead letter: Ensono moves it away with the next read."""
-        if not isinstance(outcome, RetryLater) or kept.receive_count < self._rules.max_receives:
+        """What could not be done in the last receive becomes a dead letter, and a dead letter stays one until it goes through."""
+        if not isinstance(outcome, RetryLater):
             return outcome
-        detail = f"all {kept.receive_count} receives are used up; last: {outcome.reason}: {outcome.detail}"
-        return DeadLetter(DeadLetterReason.RECEIVES_USED_UP, detail)
+        last = f"last: {outcome.reason}: {outcome.detail}"
+        if kept.state is State.DEAD_LETTER and kept.reason != DeadLetterReason.PROCESS_ENDED:
+            return DeadLetter(DeadLetterReason(kept.reason), f"tried again in vain; {last}")
+        if kept.receive_count < self._rules.max_receives:
+            return outcome
+        return DeadLetter(DeadLetterReason.RECEIVES_USED_UP, f"all {kept.receive_count} receives are used up; {last}")
 
     async def _settle(self, kept: Kept, outcome: Outcome, *, live: bool) -> None:
         now = self._peers.clock.now().timestamp()
@@ -143,7 +157,7 @@ class Deliveries:
         reason, detail = why(outcome)
         held = isinstance(outcome, DeadLetter) and outcome.reason is DeadLetterReason.PROCESS_ENDED
         comes_again = live and kept.receive_count < self._rules.max_receives
-        due = None if comes_again or held else next_attempt(kept, now)
+        due = None if comes_again or held else next_attempt(kept, now, first_s=self._rules.first_retry_s)
         await self._peers.ledger.messages.settle(
             kept.message_id,
             state,
@@ -182,9 +196,12 @@ class Deliveries:
             self._peers.facts.dead_letter_resolved(message_id=kept.message_id, ticket=kept.ticket, how="applied")
 
 
-def next_attempt(kept: Kept, now: float) -> float:
-    """When a dead letter is tried again from its copy: each wait is as long as it has waited since it came last."""
-    return now + min(max(FIRST_RETRY_S, now - kept.last_received), LAST_RETRY_S)
+def next_attempt(kept: Kept, now: float, *, first_s: float) -> float:
+    """When a dead letter is tried again from its copy: each wait is as long as it has waited since it came last.
+
+    Where the clock was put back since, what it says of that time means nothing; then seldom rather than often.
+    """
+    return now + min(max(first_s, abs(now - kept.last_received)), LAST_RETRY_S)
 
 
 def verdict(error: PeerError) -> Outcome:

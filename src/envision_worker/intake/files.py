@@ -15,7 +15,7 @@ from envision_worker.ensono.downloads import Downloader
 from envision_worker.ensono.fields import MalformedMessage
 from envision_worker.ensono.file_names import safe_name
 from envision_worker.ensono.links import CannotFetch, FetchReason, link_expiry
-from envision_worker.ensono.messages import Attachment
+from envision_worker.ensono.messages import Attachment, RemoteFile
 from envision_worker.ensono.parsing import parse
 from envision_worker.ensono.spool import SpoolFull
 from envision_worker.errors import PeerError, Unreachable
@@ -28,6 +28,7 @@ AT_ONCE: Final = 4
 """Downloads side by side: few, because each can be large."""
 Fetching = asyncio.Task[LocalFile | NotFetched]
 _GENERIC = "application/octet-stream"
+_PAGES = frozenset({"text/html", "application/xhtml+xml", "message/rfc822"})
 _TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,100}", re.ASCII)
 
 
@@ -127,7 +128,9 @@ class SpooledFiles:
         path = self._path(attachment.message_id)
         try:
             async with self._places:
-                fetched = await self._downloader.fetch(attachment.file.url, attachment.file.name, path)
+                fetched = await self._downloader.fetch(
+                    attachment.file.url, attachment.file.name, path, may_be_page=_may_be_page(attachment.file)
+                )
         except CannotFetch as exc:
             self._not_fetched(attachment, exc.reason.value, for_good=True)
             return NotFetched(exc.detail)
@@ -193,6 +196,13 @@ def _attachment(kept: Kept) -> Attachment | None:
 
 def _expiry(attachment: Attachment) -> datetime:
     return link_expiry(attachment.file.url, attachment.sent)
+
+
+def _may_be_page(file: RemoteFile) -> bool:
+    """Whether the file itself may be a web page: its type or its name says so, or neither says anything."""
+    told = {file.content_type.partition(";")[0].strip().lower(), mimetypes.guess_type(file.name)[0]}
+    types = told - {_GENERIC, None}
+    return not types or not types.isdisjoint(_PAGES)
 
 
 def _may_be_repeated(task: Fetching) -> bool:

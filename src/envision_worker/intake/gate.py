@@ -2,8 +2,9 @@
 
 A throttle or a refused key on any call closes a gate at once. A call that found its peer unreachable, or was answered with 5xx,
 makes the gate probe, and a failed probe closes it. Three writes in a row that fail on different tickets close it even where
-probes work: one ticket's 500 is no outage, but three are. A closed gate is kept in the ledger, and every start begins with a probe,
-so that a process that ends in an outage spends no receives when it comes back.
+probes work: one ticket's 500 is no outage, but three are; only a number that Ensono did not take twice closes its gate alone.
+A closed gate is kept in the ledger, and every start begins with a probe, so that a process that ends in an outage spends no receives
+when it comes back.
 
 It opens by a trial: one kept message that goes through from its copy (`intake.trial`).
 """
@@ -11,40 +12,28 @@ It opens by a trial: one kept message that goes through from its copy (`intake.t
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from enum import StrEnum
 from typing import Literal
 
 from envision_worker.clock import Clock
 from envision_worker.errors import KeyRefused, Malformed, PeerError, Refused, RefusedFor, Throttled, Unreachable, Unsure
+from envision_worker.intake.failing_writes import READ_QUEUE, FailingWrites
+from envision_worker.intake.probing import Probe, first_answer
+from envision_worker.intake.reasons import Reason
 from envision_worker.intake.tried import TrialResult, Tried
 from envision_worker.ledger.ledger import Ledger
 from envision_worker.telemetry.facts import Facts
 from envision_worker.vocabulary import EnsonoTicketNumber
 from envision_worker.wire import Call
 
-FAILING_WRITES = 3
 OWN_TROUBLES = 5
 """Where a peer had said no by itself, a ticket's own failure at the trial counts as its own only after so many."""
 PROBES = frozenset({"probe", "probe_tickets"})
-READ_QUEUE = "read_queue"
 SHORTEST_WAIT = 0.1
 """Of the usual wait: how long to wait at least after a try that itself took long."""
 
 GateName = Literal["desk", "ensono"]
 
 
-class Reason(StrEnum):
-    """Why a gate is closed."""
-
-    THROTTLED = "throttled"
-    KEY_REFUSED = "key_refused"
-    CONFIGURATION = "configuration"
-    WRITES_FAIL = "writes_fail"
-    """Different tickets' writes fail, though the probe works."""
-    PROBE_FAILED = "probe_failed"
-
-
-Probe = Callable[[], Awaitable[None]]
 Trial = Callable[["Gate"], Awaitable[Tried]]
 """Tries kept messages."""
 
@@ -79,7 +68,7 @@ class Gate:
         self._reason: Reason | None = None
         self._since = 0.0
         self._wait_s = 0.0
-        self._failing: set[EnsonoTicketNumber] = set()
+        self._failing = FailingWrites()
         self._own_troubles = 0
         self.on_open: Callable[[], None] = lambda: None  # called each time that it opens
         self._suspected = asyncio.Event()
@@ -138,33 +127,32 @@ class Gate:
                 self._failed(call, error, ticket)
 
     def _answered(self, call: Call) -> None:
-        self.up = True
+        if self.is_open or not self.wants_a_write or call.operation not in PROBES:
+            self.up = True
         if call.writes and call.operation != READ_QUEUE:
             self.writes += 1
-            self._failing.clear()
+            self._failing.answered(call)
 
     def _misdirected(self, call: Call, error: Refused, ticket: EnsonoTicketNumber | None) -> None:
         """The address or the client's name is wrong, or only this ticket's number is an impossible one: then others go through."""
         self.up = True
         self.failures += 1
         if ticket is not None:
-            self._failing.add(ticket)
-        if call.operation in PROBES or self._many_fail():
+            self._failing.failed(call, ticket)
+        if call.operation in PROBES or self._failing.are_many():
             self._close(Reason.CONFIGURATION, error.detail, self._key_retry_s)
 
     def _failed(self, call: Call, error: PeerError, ticket: EnsonoTicketNumber | None) -> None:
         if call.operation == READ_QUEUE:
             return  # the reader backs off by itself
         if call.writes and ticket is not None:
-            self._failing.add(ticket)
-            if self._many_fail():
-                self._close(
-                    Reason.WRITES_FAIL, f"{len(self._failing)} tickets, one after the other: {error}", self._retry_s
-                )
+            once_more = self._failing.failed(call, ticket)
+            if self._failing.are_many():
+                detail = f"{self._failing.most()} tickets, one after the other: {error}"
+                self._close(Reason.WRITES_FAIL, detail, self._retry_s)
+            elif once_more and self.is_open:
+                self._close(Reason.NUMBER_NOT_TAKEN, f"{ticket}, and no other since: {error}", self._retry_s)
         self.suspect()
-
-    def _many_fail(self) -> bool:
-        return len(self._failing) >= FAILING_WRITES
 
     def suspect(self) -> None:
         """Something looks wrong, or nothing is known yet: nothing is begun until a probe is answered."""
@@ -187,7 +175,8 @@ class Gate:
     def _open(self) -> None:
         self._facts.gate_opened(self.name, self.closed_for())
         self._reason = None
-        self._failing.clear()
+        self.up = True
+        self._failing.forget()
         self.on_open()
 
     # --- watching ----------------------------------------------------------------------------------------------------
@@ -215,7 +204,7 @@ class Gate:
         self._suspected.clear()
         try:
             if self.is_open:
-                await self._probe()
+                await first_answer(self._probe, every_s=self._retry_s)
         except PeerError as exc:
             self._probe_failed(exc)
         finally:
@@ -231,12 +220,19 @@ class Gate:
 
     async def _try_to_open(self, trial: Trial) -> None:
         try:
-            await self._probe()
+            await first_answer(self._probe, every_s=self._retry_s)
         except PeerError as exc:
             self._waits_for(exc)
             self._facts.gate_trial(gate=self.name, message_id=None, ok=False, detail=exc.detail)
             return
         self._wait_s = self._retry_s
+        if self._stood_long_enough():
+            self._failing.opened_in_vain += 1
+            self._facts.gate_trial(
+                gate=self.name, message_id=None, ok=True, detail="one ticket may not stop all for longer"
+            )
+            self._open()
+            return
         tried = await trial(self)
         passed = await self._judged(tried)
         self._facts.gate_trial(gate=self.name, message_id=tried.message_id, ok=passed, detail=tried.detail)
@@ -263,14 +259,20 @@ class Gate:
     async def _was_its_own_trouble(self) -> bool:
         """The message failed, but the peer answers: one ticket's failure must not keep the gate closed for ever."""
         self._own_troubles += 1
-        if self._many_fail() or (self.wants_a_write and self._own_troubles < OWN_TROUBLES):
+        alone = self._reason is Reason.NUMBER_NOT_TAKEN
+        if self._failing.are_many() or alone or (self.wants_a_write and self._own_troubles < OWN_TROUBLES):
             return False
         try:
-            await self._probe()
+            await first_answer(self._probe, every_s=self._retry_s)
         except PeerError as exc:
             self._waits_for(exc)
             return False
         return True
+
+    def _stood_long_enough(self) -> bool:
+        """Whether one ticket's number has kept it closed for as long as one ticket may."""
+        holds_s = self._failing.holds_for_polls() * self._retry_s
+        return self._reason is Reason.NUMBER_NOT_TAKEN and self.closed_for() >= holds_s
 
     # --- across restarts ---------------------------------------------------------------------------------------------
 

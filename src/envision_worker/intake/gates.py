@@ -23,9 +23,8 @@ class Gates:
         return desk and ensono and not self.paused
 
     def suspect(self) -> None:
-        """Let both be probed before anything is begun."""
+        """Let the desk be probed before anything is begun. Ensono is judged by its real calls alone: a read that fails costs nothing."""
         self.desk.suspect()
-        self.ensono.suspect()
 
     def suspected(self) -> bool:
         """Whether one is being probed."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from envision_worker.clock import Clock
 from envision_worker.ensono.settings import QueueSettings
+from envision_worker.intake.delivery import LAST_RETRY_S
 from envision_worker.intake.files import SpooledFiles
 from envision_worker.intake.lanes import Lanes
 from envision_worker.intake.watermarks import Watermarks
@@ -97,7 +98,7 @@ class Housekeeping:
             )
 
     async def _retry_dead_letters(self, now: float) -> None:
-        for kept in await self.ledger.messages.due(now, limit=_DUE_AT_ONCE):
+        for kept in await self.ledger.messages.due(now, latest=now + LAST_RETRY_S, limit=_DUE_AT_ONCE):
             if not self.may_work():
                 return
             if not self.lanes.tickets.held(kept.ticket):

@@ -27,10 +27,14 @@ class ReceiveCounts:
         """It is off the queue."""
         self._seen.pop(message_id, None)
 
-    def came(self, deliveries: Sequence[Delivery]) -> None:
-        """A read brought these: counts that grew by more than our own reads, and few receives left, are told."""
+    def came(self, deliveries: Sequence[Delivery], *, beside: int = 0) -> None:
+        """A read brought these: counts that grew by more than our own reads, and few receives left, are told.
+
+        Args:
+            beside: how many other reads are under way: each may have brought the same, and its answer comes later.
+        """
         for delivery in deliveries:
-            expected = self._expected(delivery)
+            expected = self._expected(delivery) + beside
             if delivery.receive_count > expected:
                 self._facts.foreign_reader(
                     message_id=delivery.message_id,
@@ -38,10 +42,15 @@ class ReceiveCounts:
                     expected=expected,
                     seen=delivery.receive_count,
                 )
-            self._seen[delivery.message_id] = delivery.receive_count, self._lost_reads
+            self._note(delivery)
             left = self._max_receives - delivery.receive_count
             if left <= _WARN_LEFT:
                 self._facts.receives_running_out(message_id=delivery.message_id, ticket=delivery.ticket, left=left)
+
+    def _note(self, delivery: Delivery) -> None:
+        """The highest count stays: answers may come in another order than they were given."""
+        before = self._seen.get(delivery.message_id, (0, 0))
+        self._seen[delivery.message_id] = max(before, (delivery.receive_count, self._lost_reads))
 
     def _expected(self, delivery: Delivery) -> int:
         """The highest count that our own reads explain."""

@@ -20,7 +20,7 @@ class Messages(Protocol):
 
         Returns:
             For each ticket of the read, in the order of P1: all its messages that are not settled, the kept ones of earlier reads
-            included, and those of this read that are settled already.
+            included, and those of this read that are settled already. One whose MessageId is another ticket's is `told_apart`.
         """
         ...
 
@@ -76,8 +76,11 @@ class Messages(Protocol):
         """The most receives that any message still in the queue has spent since then."""
         ...
 
-    async def due(self, now: float, *, limit: int) -> list[Kept]:
-        """Dead letters whose next attempt has come, oldest first, without those that an operator holds."""
+    async def due(self, now: float, *, latest: float, limit: int) -> list[Kept]:
+        """Dead letters whose next attempt has come, oldest first, without those that an operator holds.
+
+        One that is put off beyond `latest` was put off by a clock that was wrong: it is due too.
+        """
         ...
 
     async def heads(self, *, limit: int) -> list[Kept]:
@@ -234,7 +237,11 @@ class Ledger(Protocol):
         ...
 
     async def prune(self, *, settled_before: float, limit: int) -> int:
-        """Forget messages that were settled before; links and dead letters stay. Returns how many, at most `limit`."""
+        """Forget messages that were settled before and have left the queue; links and dead letters stay.
+
+        Returns:
+            How many, at most `limit`.
+        """
         ...
 
     async def size_bytes(self) -> int:

@@ -47,6 +47,11 @@ class Arrival:
     raw: str = field(repr=False)
 
 
+def told_apart(message_id: MessageId, ticket: EnsonoTicketNumber) -> MessageId:
+    """The id under which a message is kept whose own id is another ticket's already: SQS never does that, a queue in between may."""
+    return MessageId(f"{message_id} of {ticket}")
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """A message as the ledger keeps it.
@@ -166,6 +171,24 @@ class ApprovalStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """What an approver said on the desk, as it stood there when somebody looked.
+
+    Attributes:
+        on: the desk's id of the approval. by: name and e-mail.
+        at: epoch seconds; on a desk that does not tell, when it was seen.
+        too_late: it came after the decision that counts: kept, and not sent.
+    """
+
+    on: str
+    status: ApprovalStatus
+    by: tuple[str, str]
+    at: float
+    comment: str
+    too_late: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ApprovalRecord:
     """One Approval Request of Ensono's, from the question to the decision.
 
@@ -176,6 +199,7 @@ class ApprovalRecord:
         decided_by: name, e-mail and phone as far as known.
         comment: the decider's reason, word for word; before, why nobody can decide; of what did not count, what came of it.
         via: `desk` or `command line`. sent: when Ensono confirmed the decision, None before.
+        words: all that was said on its level, kept with the decision that counts.
     """
 
     approval_id: str
@@ -194,6 +218,7 @@ class ApprovalRecord:
     comment: str = ""
     via: str = ""
     sent: float | None = None
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

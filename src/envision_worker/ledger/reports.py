@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from envision_worker.clock import from_epoch_ms
-from envision_worker.ledger.records import ApprovalRecord, Backlog, Kept, State
+from envision_worker.ledger.records import ApprovalRecord, Backlog, Kept, State, Word
 from envision_worker.ledger.rows import APPROVAL, KEPT, approval, kept
 from envision_worker.ledger.sqlite import backlog
 
@@ -90,12 +90,18 @@ def behind(db: sqlite3.Connection, ticket: str) -> int:
 
 
 def approvals(db: sqlite3.Connection, ref: str | None = None) -> list[ApprovalRecord]:
-    """All approvals, or the one with this id, or a change's; those that wait first, then the newest."""
-    order = "ORDER BY status <> 'waiting', requested DESC, approval_id"
+    """All approvals, or the one with this id, or a change's: those that wait first, the longest on top; then the newest."""
+    order = "ORDER BY status <> 'waiting', CASE status WHEN 'waiting' THEN requested ELSE -requested END, approval_id"
     if ref is None:
         return [approval(row) for row in db.execute(f"SELECT {APPROVAL} FROM approvals {order}")]
     sql = f"SELECT {APPROVAL} FROM approvals WHERE approval_id = ? OR ticket = ? {order}"
     return [approval(row) for row in db.execute(sql, (ref, ref))]
+
+
+def desk_numbers(db: sqlite3.Connection) -> dict[str, str]:
+    """What people at the desk call the change that an approval stands on, by approvalId."""
+    sql = "SELECT approval_id, number FROM approvals AS a JOIN links AS l ON l.ticket = a.ticket AND l.generation = a.round"
+    return dict(db.execute(sql).fetchall())
 
 
 # --- for machines ----------------------------------------------------------------------------------------------------
@@ -120,11 +126,19 @@ def message_as_json(each: Kept) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def approval_as_json(each: ApprovalRecord) -> dict[str, Any]:
-    """An approval."""
+def approval_as_json(each: ApprovalRecord, desk_number: str | None) -> dict[str, Any]:
+    """An approval; `desk_number` is what people at the desk call its change."""
     return {
-        "approval_id": each.approval_id, "ticket": each.ticket, "round": each.round, "status": each.status.value,
+        "approval_id": each.approval_id, "ticket": each.ticket, "desk_number": desk_number, "round": each.round,
+        "status": each.status.value,
         "approver": each.approver, "asked_on_desk": list(each.desk_approvers), "requested": stamp(each.requested),
         "reminded": stamp(each.reminded), "decided": stamp(each.decided), "decided_by": each.decided_by[0] or None,
         "via": each.via or None, "comment": each.comment or None, "confirmed_by_ensono": stamp(each.sent),
+        "said_too_late": [_word_as_json(word) for word in each.words if word.too_late],
+    }  # fmt: skip
+
+
+def _word_as_json(each: Word) -> dict[str, Any]:
+    return {
+        "at": stamp(each.at), "by": each.by[0] or each.by[1], "decision": each.status.value, "comment": each.comment or None,
     }  # fmt: skip

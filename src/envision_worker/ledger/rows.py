@@ -3,9 +3,19 @@
 import json
 import zlib
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any
 
-from envision_worker.ledger.records import ApprovalRecord, ApprovalStatus, Effect, EffectOutcome, Kept, Link, State
+from envision_worker.ledger.records import (
+    ApprovalRecord,
+    ApprovalStatus,
+    Effect,
+    EffectOutcome,
+    Kept,
+    Link,
+    State,
+    Word,
+)
 from envision_worker.vocabulary import DeskKind, DeskTicketId, EnsonoTicketNumber, MessageId, PartnerTicketNumber
 
 SEQUENCE_DIGITS = 40  # 128 bits have 39
@@ -20,7 +30,7 @@ LINK = (
 )
 APPROVAL = (
     "approval_id, ticket, round, desk_id, approver, approver_name, desk_approvers, level_id, requested, status, reminded, "
-    "decided, decided_by, comment, via, sent"
+    "decided, decided_by, comment, via, sent, words"
 )
 
 
@@ -121,6 +131,7 @@ def approval(row: Sequence[Any]) -> ApprovalRecord:
         comment=row[13],
         via=row[14],
         sent=row[15],
+        words=tuple(_word(each) for each in json.loads(row[16])),
     )
 
 
@@ -129,5 +140,10 @@ def approval_row(value: ApprovalRecord) -> tuple[Any, ...]:
     return (
         value.approval_id, value.ticket, value.round, value.desk_id, value.approver, value.approver_name,
         json.dumps(value.desk_approvers), value.level_id, value.requested, value.status.value, value.reminded, value.decided,
-        json.dumps(value.decided_by), value.comment, value.via, value.sent,
+        json.dumps(value.decided_by), value.comment, value.via, value.sent, json.dumps([astuple(each) for each in value.words]),
     )  # fmt: skip
+
+
+def _word(said: Sequence[Any]) -> Word:
+    on, status, (name, email), at, comment, too_late = said
+    return Word(on, ApprovalStatus(status), (name, email), at, comment, too_late)

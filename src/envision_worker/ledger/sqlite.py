@@ -196,9 +196,10 @@ def size_of(path: str) -> int:
 
 
 def _prune(db: sqlite3.Connection, settled_before: float, limit: int) -> int:
-    sql = """SELECT message_id FROM messages WHERE settled IS NOT NULL AND settled < ?
+    """What may be in the queue yet stays, however old it seems: a clock that was wrong for a moment must not make it new again."""
+    sql = """SELECT message_id FROM messages WHERE settled IS NOT NULL AND settled < ? AND (acknowledged IS NOT NULL OR gone < ?)
              AND state IN ('applied','out_of_scope','discarded') ORDER BY settled LIMIT ?"""
-    ids = [(row[0],) for row in db.execute(sql, (settled_before, limit))]
+    ids = [(row[0],) for row in db.execute(sql, (settled_before, settled_before, limit))]
     for table in ("receives", "events", "effects", "messages"):
         db.executemany(f"DELETE FROM {table} WHERE message_id = ?", ids)
     return len(ids)

@@ -2,12 +2,13 @@
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 
 from typing_extensions import override
 
 from envision_worker.ledger.database import Database
 from envision_worker.ledger.ledger import Messages
-from envision_worker.ledger.records import Arrival, Kept, State
+from envision_worker.ledger.records import Arrival, Kept, State, told_apart
 from envision_worker.ledger.rows import KEPT, SEQUENCE_DIGITS, kept, packed
 from envision_worker.vocabulary import EnsonoTicketNumber, MessageId
 
@@ -88,10 +89,10 @@ class SqliteMessages(Messages):
         return await self._run(lambda db: int(db.execute(sql, (since,)).fetchone()[0]))
 
     @override
-    async def due(self, now: float, *, limit: int) -> list[Kept]:
-        sql = f"""SELECT {KEPT} FROM messages WHERE state = 'dead_letter' AND held = 0 AND next_attempt <= ?
-                  ORDER BY next_attempt LIMIT ?"""
-        return await self._run(lambda db: [kept(row) for row in db.execute(sql, (now, limit))])
+    async def due(self, now: float, *, latest: float, limit: int) -> list[Kept]:
+        sql = f"""SELECT {KEPT} FROM messages WHERE state = 'dead_letter' AND held = 0
+                  AND (next_attempt <= ? OR next_attempt > ?) ORDER BY next_attempt LIMIT ?"""
+        return await self._run(lambda db: [kept(row) for row in db.execute(sql, (now, latest, limit))])
 
     @override
     async def heads(self, *, limit: int) -> list[Kept]:
@@ -143,7 +144,10 @@ def _event(db: sqlite3.Connection, at: float, ticket: str, message_id: str, what
 
 
 def _store(db: sqlite3.Connection, arrivals: Sequence[Arrival], at: float) -> dict[EnsonoTicketNumber, list[Kept]]:
-    seen = {arrival.message_id: _store_one(db, arrival, at) for arrival in arrivals}
+    seen: dict[MessageId, int] = {}
+    for arrival in arrivals:
+        own = _under_its_own_id(db, arrival)
+        seen[own.message_id] = _store_one(db, own, at)
     tickets: dict[EnsonoTicketNumber, list[Kept]] = {}
     for ticket in dict.fromkeys(arrival.ticket for arrival in arrivals):
         tickets[ticket] = [kept(row, seen_count=seen.get(MessageId(str(row[0])), 0)) for row in _undone(db, ticket)]
@@ -152,6 +156,13 @@ def _store(db: sqlite3.Connection, arrivals: Sequence[Arrival], at: float) -> di
         if message.state.settled:
             tickets.setdefault(message.ticket, []).append(message)
     return {ticket: sorted(messages, key=lambda message: message.order) for ticket, messages in tickets.items()}
+
+
+def _under_its_own_id(db: sqlite3.Connection, arrival: Arrival) -> Arrival:
+    row = db.execute("SELECT ticket FROM messages WHERE message_id = ?", (arrival.message_id,)).fetchone()
+    if row is None or row[0] == arrival.ticket:
+        return arrival
+    return replace(arrival, message_id=told_apart(arrival.message_id, arrival.ticket))
 
 
 def _store_one(db: sqlite3.Connection, arrival: Arrival, at: float) -> int:

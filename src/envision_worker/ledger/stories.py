@@ -92,7 +92,7 @@ def _effects(story: Story) -> Iterator[tuple[float, str, str, str]]:
     for each in story.effects:
         what = f"{each.peer}: {each.what}"
         if each.outcome is None:
-            yield each.intent, each.message_id, what, f"sent, attempt {each.attempts}; how it ended is not known"
+            yield each.intent, each.message_id, what, f"sent, attempt {each.attempts}; outcome unknown"
         elif each.outcome is EffectOutcome.DONE:
             tries = f"attempt {each.attempts}" if each.attempts > 1 else ""
             said = ", ".join(part for part in ("done", tries, _named(each.answer)) if part)
@@ -113,10 +113,16 @@ def _decided(story: Story) -> Iterator[tuple[float, str, str, str]]:
         if each.reminded is not None:
             yield each.reminded, "", "approvers reminded", each.approval_id
         if each.decided is not None:
-            by = f" by {each.decided_by[0]}" if each.decided_by[0] else ""
-            yield each.decided, "", f"approval {each.status.value}", f"{each.approval_id}{by} {each.comment}".strip()
+            by = f" by {each.decided_by[0]} via {each.via}" if each.decided_by[0] else ""
+            said = f"{each.approval_id}{by}: {each.comment}" if each.comment else f"{each.approval_id}{by}"
+            yield each.decided, "", f"approval {each.status.value}", said
         if each.sent is not None:
             yield each.sent, "", "decision confirmed by Ensono", each.approval_id
+        for word in each.words:
+            if word.too_late:
+                said = f"{each.approval_id} by {word.by[0] or word.by[1]}"
+                said += f": {word.comment}" if word.comment else ""
+                yield word.at, "", f"{word.status.value} too late, not sent", said
 
 
 # --- for machines ----------------------------------------------------------------------------------------------------
@@ -124,6 +130,7 @@ def _decided(story: Story) -> Iterator[tuple[float, str, str, str]]:
 
 def story_as_json(story: Story) -> dict[str, Any]:
     """A story for machines. Bodies stay in the ledger: they hold signed links."""
+    numbers = {each.generation: each.number for each in story.links}
     return {
         "ticket": story.ticket,
         "links": [_link_as_json(each) for each in story.links],
@@ -137,7 +144,7 @@ def story_as_json(story: Story) -> dict[str, Any]:
             for each in story.messages
         ],
         "effects": [_effect_as_json(each) for each in story.effects],
-        "approvals": [approval_as_json(each) for each in story.approvals],
+        "approvals": [approval_as_json(each, numbers.get(each.round)) for each in story.approvals],
         "timeline": [
             {"at": stamp(at), "message_id": message_id, "what": what, "detail": detail}
             for at, message_id, what, detail in timeline(story)

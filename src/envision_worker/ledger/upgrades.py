@@ -22,6 +22,12 @@ def orphans(db: Database) -> None:
     )
 
 
+@upgrades(name="0003_words")
+def words(db: Database) -> None:
+    """What approvers say after the decision that counts is kept, too."""
+    db.conn.execute("ALTER TABLE approvals ADD COLUMN words TEXT NOT NULL DEFAULT '[]'")
+
+
 _UNSETTLED = "state IN ('waiting','retry_later','dead_letter')"
 
 _FIRST_SCHEMA = (

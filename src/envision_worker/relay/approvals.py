@@ -1,6 +1,6 @@
 """Decisions on approvals, from the desk to Ensono: noticed by polling, one for each change and round, sent once."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -12,11 +12,13 @@ from envision_worker.handlers.effects import Unsettled
 from envision_worker.handlers.ticket_locks import TicketLocks
 from envision_worker.ledger.ledger import Ledger
 from envision_worker.ledger.records import ApprovalRecord, ApprovalStatus
+from envision_worker.relay.afterwards import Afterwards
 from envision_worker.relay.asking_again import AskingAgain
 from envision_worker.relay.decisions import DECIDED, Decision, Decisions
 from envision_worker.relay.looking import Looking
 from envision_worker.relay.restoring import Restoring
 from envision_worker.telemetry.facts import Facts
+from envision_worker.vocabulary import EnsonoTicketNumber
 
 VIA_COMMAND_LINE = "the command line of envision-worker"
 
@@ -41,6 +43,7 @@ class ApprovalRelay:
     desk_open: Callable[[], bool]
     ensono_open: Callable[[], bool]
     _decisions: Decisions = field(init=False)
+    _afterwards: Afterwards = field(init=False)
     _looking: Looking = field(init=False)
     _again: AskingAgain = field(init=False)
     _restoring: Restoring = field(init=False)
@@ -48,7 +51,8 @@ class ApprovalRelay:
     def __post_init__(self) -> None:
         clock, facts, ledger = self.clock, self.facts, self.ledger
         self._decisions = Decisions(self.ensono, ledger, self.unsettled, clock, facts, self.zone, self.ensono_open)
-        self._looking = Looking(self.desk, ledger, self._decisions, clock, facts, self.settings)
+        self._afterwards = Afterwards(self.desk, ledger, clock, facts, self.settings)
+        self._looking = Looking(self.desk, ledger, self._decisions, self._afterwards, clock, facts, self.settings)
         self._again = AskingAgain(self.desk, ledger, self.unsettled, clock, facts, self.settings)
         self._restoring = Restoring(
             self.desk, ledger, self.tickets, clock, facts, after_s=self.settings.poll_interval_s
@@ -61,10 +65,16 @@ class ApprovalRelay:
         for record in await self.ledger.approvals.unsent():
             async with self.tickets.holding(record.ticket):
                 await self._send(record.approval_id)
-        for ticket in await self._looking.where():
+        await self._for_each(await self._looking.where(), self._looking.look)
+        await self._for_each(await self._afterwards.due(), self._afterwards.look)
+
+    async def _for_each(
+        self, tickets: Iterable[EnsonoTicketNumber], look: Callable[[EnsonoTicketNumber], Awaitable[None]]
+    ) -> None:
+        for ticket in tickets:
             if self.desk_open():
                 async with self.tickets.holding(ticket):
-                    await self._looking.look(ticket)
+                    await look(ticket)
 
     async def decide(self, approval_id: str, decision: Decision) -> ApprovalRecord | None:
         """A decision that was not made on the desk; None where this approval waits for none."""
@@ -76,7 +86,7 @@ class ApprovalRelay:
             if mine is None or mine.status is not ApprovalStatus.WAITING:
                 return None
             decided = await self._decisions.keep(mine, decision)
-            self._looking.late.add(record.ticket)
+            self._afterwards.watch(decided)
             await self._decisions.send(decided, at_once=True)
         return await self.ledger.approvals.get(approval_id)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from envision_worker.clock import Clock, from_epoch_ms
+from envision_worker.desks.approval import ApprovalState, DeskApproval
 from envision_worker.ensono.connect import EnvisionConnect
 from envision_worker.errors import PeerError, Refused
 from envision_worker.handlers.effects import ENSONO, Effects, StillUnknown, Unsettled
@@ -41,6 +42,18 @@ class Decision:
         return replace(self.on(record), status=ApprovalStatus.SUPERSEDED, comment=said)
 
 
+def as_decision(approval: DeskApproval, *, now: float, via: str) -> Decision:
+    """What an approver of the desk decided. `now` counts where the desk does not tell when."""
+    by = (
+        approval.decided_by_name or approval.approver,
+        approval.decided_by_email or approval.approver,
+        approval.decided_by_phone,
+    )
+    at = approval.decided_at.timestamp() if approval.decided_at else now
+    status = ApprovalStatus.APPROVED if approval.state is ApprovalState.APPROVED else ApprovalStatus.REJECTED
+    return Decision(status, by, at, approval.comments, via)
+
+
 @dataclass(frozen=True, slots=True)
 class Decisions:
     """Sends decisions to Ensono, which goes by the first answer of each change and round.
@@ -60,8 +73,9 @@ class Decisions:
     async def keep(self, mine: ApprovalRecord, decision: Decision) -> ApprovalRecord:
         """One decision for each change and round: it and what it makes void are kept together, before it is sent."""
         decided = decision.on(mine)
+        why = f"{decision.status.value} by {decision.by[0] or decision.by[1]} before ({mine.approval_id})"
         others = [
-            replace(each, status=ApprovalStatus.SUPERSEDED, decided=decision.at, comment="")
+            replace(each, status=ApprovalStatus.SUPERSEDED, decided=decision.at, comment=why)
             for each in await self.ledger.approvals.of_ticket(mine.ticket)
             if each.round == mine.round
             and each.approval_id != mine.approval_id

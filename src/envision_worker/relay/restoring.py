@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from envision_worker.clock import Clock
 from envision_worker.desks.desk import Desk, DeskTicket, Life
-from envision_worker.errors import PeerError, Refused
+from envision_worker.errors import PeerError, Refused, RefusedFor
 from envision_worker.handlers.approval_notes import restore_approvals
 from envision_worker.handlers.ticket_locks import TicketLocks
 from envision_worker.ledger.ledger import Ledger
@@ -17,6 +17,7 @@ CHANGE_NUMBERS = "e-CHG"
 """How Ensono's numbers of changes begin (guide, Using the API - inbound to Ensono)."""
 ENDED_WITHIN_S = 30 * 86400.0
 """Of the changes that have ended only those made so lately are looked at: the decision that ended one may not have been sent."""
+_NO_CHANGES = frozenset({RefusedFor.NOT_FOUND, RefusedFor.CONFIGURATION})
 FIRST_PAUSE_S = 60.0
 LONGEST_PAUSE_S = 3600.0
 
@@ -46,7 +47,7 @@ class Restoring:
             try:
                 await self._go_through()
             except Refused as exc:  # no changes here, or none for this key: there is nothing to find
-                self._facts.approvals_not_restored(exc.detail)
+                self._facts.approvals_not_restored(exc.detail, has_changes=exc.why not in _NO_CHANGES)
             except PeerError:  # told where the call was made
                 self._not_before = self._clock.monotonic() + self._pause_s
                 self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)

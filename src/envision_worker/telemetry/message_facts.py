@@ -56,9 +56,18 @@ class MessageFacts(Telling):
         )
 
     def message_malformed(self, *, message_id: str, ticket: str | None, field: str, problem: str) -> None:
-        """A message can't be read, or lacks what its transaction needs."""
+        """A message can't be read, or lacks what its transaction needs; the same fault of it is written once in five minutes."""
         self._metrics.malformed.inc()
-        self._log.error("message_malformed", message_id=message_id, ticket=ticket, field=field, problem=problem)
+        self._tell_rationed(
+            ERROR,
+            "message_malformed",
+            (message_id, field),
+            _REPEATED_FAILURE_S,
+            message_id=message_id,
+            ticket=ticket,
+            field=field,
+            problem=problem,
+        )
 
     def value_unmapped(self, *, ticket: str, kind: str, value: str) -> None:
         """A value has no line in `[mapping.<kind>]`: it is written on the ticket instead of sent."""

@@ -1,7 +1,7 @@
 """Facts about what belongs to tickets: attachments and approvals."""
 
 from envision_worker.telemetry.metrics import UNKNOWN
-from envision_worker.telemetry.telling import WARNING, Telling
+from envision_worker.telemetry.telling import INFO, WARNING, Telling
 
 _REPEATED_FAILURE_S = 300.0
 _DECISIONS = {"approve": "approved", "approved": "approved", "reject": "rejected", "rejected": "rejected"}
@@ -66,14 +66,28 @@ class TicketFacts(Telling):
         """An approval that the ledger did not know was found on the desk."""
         self._log.info("approval_restored", ticket=ticket, approval_id=approval_id)
 
-    def approvals_not_restored(self, detail: str) -> None:
-        """The desk does not list its changes, so a new ledger can't be told of approvals that stand there."""
-        self._log.warning("approvals_not_restored", detail=detail)
+    def approvals_not_restored(self, detail: str, *, has_changes: bool) -> None:
+        """The desk does not list its changes, so a new ledger can't be told of approvals that stand there.
+
+        No more than worth knowing where it has none, for want of the module or of the key's scope.
+        """
+        self._log.log(WARNING if has_changes else INFO, "approvals_not_restored", detail=detail)
 
     def decision_refused(self, *, ticket: str, approval_id: str, detail: str) -> None:
         """Ensono does not take a decision; it is sent again at growing intervals."""
         self._log.error("decision_refused", ticket=ticket, approval_id=approval_id, detail=detail)
 
-    def decision_too_late(self, *, ticket: str, approval_id: str, decision: str, by: str) -> None:
-        """Somebody decided after the decision that counts: kept, and not sent."""
-        self._log.info("decision_too_late", ticket=ticket, approval_id=approval_id, decision=decision, by=by)
+    def decision_too_late(self, *, ticket: str, approval_id: str, decision: str, by: str, counts: str) -> None:
+        """Somebody decided after the decision that counts (`approved`, `rejected`): kept, and not sent.
+
+        A warning where it says otherwise: the desk shows what is not so at Ensono.
+        """
+        self._log.log(
+            INFO if decision == counts else WARNING,
+            "decision_too_late",
+            ticket=ticket,
+            approval_id=approval_id,
+            decision=decision,
+            by=by,
+            counts=counts,
+        )

@@ -39,6 +39,7 @@ _SIZE_TEXT = re.compile(
 )
 _MISUSE_TEXT = re.compile(r"extra parameter|invalid http method", re.IGNORECASE)
 _EXTRA_KEY_TEXT = re.compile(r"extra key", re.IGNORECASE)
+_SCOPE_TEXT = re.compile(r"\boauth[ _]?scope", re.IGNORECASE)
 _VALUE_FOR_TEXT = re.compile(r"cannot give value for ['\"]?(?P<field>[\w.]+)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
 
@@ -78,7 +79,7 @@ def judge(operation: str, response: httpx.Response, *, writes: bool) -> Json:
     if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
         raise Refused(PEER, operation, "too large", status=status, why=RefusedFor.TOO_LARGE)
     if status == httpx.codes.UNAUTHORIZED:
-        raise KeyRefused(PEER, operation, f"the key is refused{_aside(_try_body(response))}", status=status)
+        raise _unauthorized(operation, _aside(_try_body(response)), status)
     if response.is_redirect:
         target = without_query(response.headers.get("location", "nowhere"))
         raise Malformed(PEER, operation, f"sent on to {target}: is the address right?", status=status)
@@ -199,6 +200,14 @@ def _why(operation: str, failures: list[Failure], codes: frozenset[int], status:
     if codes & _FIELD_CODES or _EXTRA_KEY_TEXT.search(said) or (forbidden and named):
         return RefusedFor.FIELDS
     return RefusedFor.OTHER
+
+
+def _unauthorized(operation: str, said: str, status: int) -> PeerError:
+    """In the cloud a key that is right, but has not been given a module's scope, is answered like a wrong one."""
+    if _SCOPE_TEXT.search(said):
+        detail = f"the key lacks the scope for it{said}"
+        return Refused(PEER, operation, detail, status=status, why=RefusedFor.CONFIGURATION)
+    return KeyRefused(PEER, operation, f"the key is refused{said}", status=status)
 
 
 def _broken(operation: str, detail: str, status: int, *, writes: bool) -> PeerError:

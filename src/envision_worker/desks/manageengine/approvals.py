@@ -17,7 +17,8 @@ from envision_worker.vocabulary import DeskKind
 
 MAX_LEVEL = 5
 _STATES = {"approved": ApprovalState.APPROVED, "rejected": ApprovalState.REJECTED, "denied": ApprovalState.REJECTED}
-_NOT_SENT = "to be sent"
+TO_BE_SENT = "to be sent"
+_PEOPLE = ("approver", "original_approver", "action_by")
 _LEVELS, _APPROVALS = "approval_levels", "approvals"
 
 
@@ -34,7 +35,7 @@ class Approvals:
         """All levels with their approvals; requests are not asked, Ensono wants approvals of changes only."""
         if ref.kind is not DeskKind.CHANGE:
             return ()
-        rows = [row for row in await self._level_rows(ref) if not flag(row.get("deleted"))]
+        rows = [row for row in await self.level_rows(ref) if not flag(row.get("deleted"))]
         return tuple([self._level(row, await self._approval_rows(ref, self._address(row))) for row in rows])
 
     async def of_level(self, ref: DeskRef, level_id: str) -> Sequence[DeskApproval]:
@@ -47,7 +48,7 @@ class Approvals:
                 raise
             await self._tickets.read(ref)  # tells where the change itself is gone
             return ()
-        return _approvals(rows)
+        return _approvals(await self._with_people(rows))
 
     async def add_level(self, ref: DeskRef, title: str, rule: ApprovalRule, approvers: Sequence[str]) -> ApprovalLevel:
         """A level in the change's present stage."""
@@ -87,33 +88,53 @@ class Approvals:
             if exc.why is not RefusedFor.NOT_FOUND:
                 raise
 
-    async def _level_rows(self, ref: DeskRef) -> list[Json]:
-        """The levels; none where the summary says so, because the list of none is answered 500 on premises."""
-        path = self._tickets.path(ref, _LEVELS)
-        if self._flavour.approval_summary:
-            ask = self._client.get("read_approval_summary", *path, "approval_summary")
-            summary = await self._tickets.checked(ref, ask)
-            if _has_approvals(summary) is False:
-                return []
-        ask_levels = self._client.rows("list_approval_levels", *path, keys=[_LEVELS])
+    async def level_rows(self, ref: DeskRef) -> list[Json]:
+        """The levels as the desk shows them; none where the summary says so, because the list of none is answered 500 on premises."""
+        if self._flavour.approval_summary and await self._has_none(ref):
+            return []
+        ask_levels = self._client.rows("list_approval_levels", *self._tickets.path(ref, _LEVELS), keys=[_LEVELS])
         return [row for row in await self._tickets.checked(ref, ask_levels) if self._address(row)]
+
+    async def _has_none(self, ref: DeskRef) -> bool:
+        """Whether the summary says that there is no level. A build without a summary leaves it to the list."""
+        ask = self._client.get("read_approval_summary", *self._tickets.path(ref, _LEVELS), "approval_summary")
+        try:
+            return _has_approvals(await self._tickets.checked(ref, ask)) is False
+        except Refused as exc:
+            if exc.why is not RefusedFor.CONFIGURATION:
+                raise
+            return False
 
     async def _approval_rows(self, ref: DeskRef, level_id: str) -> list[Json]:
         path = self._tickets.path(ref, _LEVELS, level_id, _APPROVALS)
         call = self._client.rows("list_approvals", *path, keys=[_APPROVALS])
-        return await self._tickets.checked(ref, call, otherwise=RefusedFor.OTHER)
+        return await self._with_people(await self._tickets.checked(ref, call, otherwise=RefusedFor.OTHER))
+
+    async def _with_people(self, rows: Sequence[Json]) -> list[Json]:
+        """The same rows; people of whom no more than the id is shown are looked up."""
+        return [
+            {**row, **{key: await self._person(row[key]) for key in _PEOPLE if row.get(key) is not None}}
+            for row in rows
+        ]
+
+    async def _person(self, shown: Any) -> Any:
+        identifier = text(part(shown, "id"))
+        if not identifier or "email_id" in shown:
+            return shown
+        try:
+            return {**(await self._lookups.person(identifier) or {}), **shown}
+        except Refused:
+            return shown
 
     async def _new_level(self, ref: DeskRef, title: str, rule: ApprovalRule) -> dict[str, Any]:
         flavour = self._flavour
-        stage = text(part(await self._tickets.raw(ref), "stage", "id"))
-        if not stage:
-            raise Malformed(PEER, "add_approval_level", "the change shows no stage for the level to belong to")
+        stage = _stage(await self._tickets.raw(ref))
         asked = flavour.approval_rule_anyone if rule is ApprovalRule.ANYONE else flavour.approval_rule_everyone
-        level: dict[str, Any] = {"rule": dict(asked), flavour.approval_stage_key: {"id": stage}}
+        level: dict[str, Any] = {"rule": dict(asked), flavour.approval_stage_key: stage}
         if flavour.approval_level_named:
             level["name"] = plain(title)
         if flavour.approval_level_numbered:
-            level["level"] = await self._free_number(ref, stage)
+            level["level"] = await self._free_number(ref, stage.get("id", ""))
         return level
 
     def _address(self, row: Json) -> str:
@@ -127,7 +148,7 @@ class Approvals:
 
     async def _free_number(self, ref: DeskRef, stage: str) -> int:
         """The next number in this stage: levels are decided one after the other."""
-        rows = await self._level_rows(ref)
+        rows = await self.level_rows(ref)
         of_stage = [row for row in rows if text(part(row, self._flavour.approval_stage_key, "id")) in ("", stage)]
         taken = {whole(row.get("level")) for row in of_stage}
         free = max((number for number in taken if number is not None), default=0) + 1
@@ -178,7 +199,13 @@ class Approvals:
             return None
         path = self._tickets.path(ref, _LEVELS, level_id, _APPROVALS, self._flavour.notify_content_path)
         call = self._client.get("read_approval_mail", *path)
-        content = {"notification": (await self._tickets.checked(ref, call)).get("notification") or {}}
+        try:
+            told = await self._tickets.checked(ref, call)
+        except Refused as exc:
+            if exc.why is not RefusedFor.CONFIGURATION:
+                raise
+            return None  # seen with requests only: a build may lack it for changes, and has words of its own
+        content = {"notification": told.get("notification") or {}}
         return {"approval": content} if self._flavour.notify_content == "wrapped" else content
 
 
@@ -187,6 +214,16 @@ def _made(operation: str, body: Json, key: str) -> Json:
     if not isinstance(made, Mapping) or not text(made.get("id")):
         raise Malformed(PEER, operation, f"an answer without the {key} and its id")
     return made
+
+
+def _stage(change: Json) -> dict[str, str]:
+    """The change's stage as a lookup, by id where the desk tells one."""
+    stage = change.get("stage")
+    if identifier := text(part(stage, "id")):
+        return {"id": identifier}
+    if called := name(stage):
+        return {"name": called}
+    raise Malformed(PEER, "add_approval_level", "the change shows no stage for the level to belong to")
 
 
 def _has_approvals(summary: Json) -> bool | None:
@@ -215,7 +252,7 @@ def _approval(row: Json) -> DeskApproval:
         id=text(row.get("id")),
         approver=text(part(original or approver, "email_id")),
         state=state,
-        sent=name(row.get("status")).strip().lower() != _NOT_SENT,
+        sent=name(row.get("status")).strip().lower() != TO_BE_SENT,
         decided_by_name=name(decider),
         decided_by_email=text(part(decider, "email_id")),
         decided_by_phone=text(part(decider, "phone")) or text(part(decider, "mobile")),

@@ -1,5 +1,10 @@
-"""What only changes have: stages, a comment on every step, and several ways to be closed or cancelled."""
+"""What only changes have: stages, a comment on every step, and several ways to be closed or cancelled.
 
+Which of them a build on premises takes is told by no document, and a refusal changes nothing. So where the way of the flavour is
+refused, the other one is tried, and kept for as long as the process lives once it went through.
+"""
+
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -14,6 +19,24 @@ from envision_worker.errors import Refused, RefusedFor
 CLOSE, CANCEL = "close_change", "cancel_change"
 _NO_COMMENT = "Set by Ensono."  # the cloud demands a comment with every status
 _GONE = frozenset({RefusedFor.NOT_FOUND, RefusedFor.MERGED, RefusedFor.CONFIGURATION})
+_OTHER_WAY = {
+    ChangeEnd.ACTION: ChangeEnd.ACTION_WITH_DETAILS,
+    ChangeEnd.ACTION_WITH_DETAILS: ChangeEnd.ACTION,
+}
+"""The two bodies of one address; the cloud has one way only."""
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a change shall end: `word` is the documented status, `stage` and `status` are the desk's names."""
+
+    operation: str
+    life: Life
+    word: str
+    stage: str
+    status: str
+    closure_code: str | None
+    comment: str
 
 
 class Changes:
@@ -23,6 +46,8 @@ class Changes:
         self._client = client
         self._flavour = flavour
         self._tickets = tickets
+        self._way = flavour.change_end
+        self._comments = flavour.change_comments
 
     async def move(self, ref: DeskRef, stage: str | None, status: str | None, comment: str) -> None:
         """Stage and status; neither given, no call."""
@@ -30,41 +55,47 @@ class Changes:
 
     async def close(self, ref: DeskRef, closure_code: str | None, comments: str) -> None:
         """Close as completed."""
-        flavour = self._flavour
-        names = (flavour.change_closed_stage, flavour.change_closed_status)
-        await self._end(CLOSE, ref, Life.CLOSED, "completed", names, closure_code, comments)
+        stage, status = self._flavour.change_closed_stage, self._flavour.change_closed_status
+        await self._end(ref, _End(CLOSE, Life.CLOSED, "completed", stage, status, closure_code, comments))
 
     async def cancel(self, ref: DeskRef, comment: str) -> None:
         """Cancel."""
-        flavour = self._flavour
-        names = (flavour.change_cancelled_stage, flavour.change_cancelled_status)
-        await self._end(CANCEL, ref, Life.CANCELLED, "canceled", names, None, comment)
+        stage, status = self._flavour.change_cancelled_stage, self._flavour.change_cancelled_status
+        await self._end(ref, _End(CANCEL, Life.CANCELLED, "canceled", stage, status, None, comment))
 
-    async def _end(
-        self,
-        operation: str,
-        ref: DeskRef,
-        life: Life,
-        word: str,
-        names: tuple[str, str],
-        closure_code: str | None,
-        comment: str,
-    ) -> None:
-        """End a change in the way of this flavour. Refused because it has ended so before is a success."""
-        stage, status = names
+    async def _end(self, ref: DeskRef, end: _End) -> None:
+        """End a change. Refused because it has ended so before is a success."""
         try:
-            match self._flavour.change_end:
-                case ChangeEnd.STAGE_AND_STATUS:
-                    await self._step(operation, ref, stage, status, with_code(comment, closure_code))
-                case ChangeEnd.ACTION:
-                    await self._act(
-                        operation, ref, {"comment": _said(with_code(comment, closure_code)), "status": word}
-                    )
-                case ChangeEnd.ACTION_WITH_DETAILS:
-                    await self._act(operation, ref, _detailed(status, closure_code, comment))
+            await self._send_end(ref, end, self._way)
         except Refused as exc:
-            if exc.why in _GONE or (await self._tickets.read(ref)).life is not life:
+            if exc.why in _GONE:
                 raise
+            now = await self._tickets.read(ref)
+            told = exc.why is RefusedFor.ALREADY and now.status.casefold() == end.status.casefold()
+            if now.life is end.life or told:
+                return
+            if now.life is not Life.OPEN or exc.why is not RefusedFor.FIELDS or self._way not in _OTHER_WAY:
+                raise
+            await self._end_otherwise(ref, end, exc)
+
+    async def _end_otherwise(self, ref: DeskRef, end: _End, refused: Refused) -> None:
+        """The other body; where it is refused for its fields too, what the first was refused for is what matters."""
+        way = _OTHER_WAY[self._way]
+        try:
+            await self._send_end(ref, end, way)
+        except Refused as exc:
+            raise (refused if exc.why is RefusedFor.FIELDS else exc) from exc
+        self._way = way
+
+    async def _send_end(self, ref: DeskRef, end: _End, way: ChangeEnd) -> None:
+        comment = with_code(end.comment, end.closure_code)
+        match way:
+            case ChangeEnd.STAGE_AND_STATUS:
+                await self._step(end.operation, ref, end.stage, end.status, comment)
+            case ChangeEnd.ACTION:
+                await self._act(end.operation, ref, {"comment": _said(comment), "status": end.word})
+            case ChangeEnd.ACTION_WITH_DETAILS:
+                await self._act(end.operation, ref, _detailed(end.status, end.closure_code, end.comment))
 
     async def _act(self, operation: str, ref: DeskRef, body: dict[str, Any]) -> None:
         path = self._tickets.path(ref, self._flavour.change_end_path)
@@ -74,9 +105,16 @@ class Changes:
         sent: dict[str, Any] = {key: lookup(value) for key, value in (("stage", stage), ("status", status)) if value}
         if not sent:
             return
-        if self._flavour.change_comments:
-            sent["comment"] = _said(comment)
-        await self._tickets.put(operation, ref, sent)
+        if not self._comments:
+            await self._tickets.put(operation, ref, sent)
+            return
+        try:
+            await self._tickets.put(operation, ref, sent | {"comment": _said(comment)})
+        except Refused as exc:
+            if exc.why is not RefusedFor.FIELDS or "comment" not in exc.fields:
+                raise
+            await self._tickets.put(operation, ref, sent)
+            self._comments = False
 
 
 def with_code(comment: str, closure_code: str | None) -> str:

@@ -70,7 +70,7 @@ class Client:
         url = self._url(operation, path)
 
         def build(access: Pass) -> httpx.Request:
-            return self._http.build_request("GET", url, params=params, headers=self._headers | access.headers())
+            return self._wire.request("GET", url, params=params, headers=self._headers | access.headers())
 
         return await self._call(self._wire, operation, build, writes=False)
 
@@ -83,7 +83,7 @@ class Client:
 
         def build(access: Pass) -> httpx.Request:
             headers = self._headers | access.headers()
-            return self._http.build_request(method, url, params=query, data=data, headers=headers)
+            return self._wire.request(method, url, params=query, data=data, headers=headers)
 
         return await self._call(self._wire, operation, build, writes=True)
 
@@ -144,12 +144,17 @@ class Client:
             access = await self._credentials.current()
             async with wire.observed(operation, writes=writes):
                 try:
-                    return judge(operation, await wire.send(operation, build(access), writes=writes), writes=writes)
+                    return await self._judged(wire, operation, build, access, writes=writes)
                 except KeyRefused:  # so it was not carried out, and may be sent again
                     renewed = await self._credentials.after_refusal(access)
                     if renewed is None:
                         raise
-                return judge(operation, await wire.send(operation, build(renewed), writes=writes), writes=writes)
+                return await self._judged(wire, operation, build, renewed, writes=writes)
+
+    async def _judged(self, wire: Wire, operation: str, build: Build, access: Pass, *, writes: bool) -> Json:
+        body = judge(operation, await wire.send(operation, build(access), writes=writes), writes=writes)
+        self._credentials.let_in(access)
+        return body
 
     def _url(self, operation: str, path: tuple[str, ...]) -> str:
         if not all(_PATH_PART.fullmatch(each) for each in path):

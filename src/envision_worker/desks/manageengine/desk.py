@@ -7,14 +7,16 @@ import httpx
 from pydantic import SecretStr
 
 from envision_worker.clock import Clock
-from envision_worker.desks.approval import ApprovalLevel, ApprovalRule, DeskApproval
+from envision_worker.desks.approval import ApprovalChecked, ApprovalLevel, ApprovalRule, DeskApproval
 from envision_worker.desks.desk import DeskNames, DeskRef, DeskTicket, Fields, FileStub, LocalFile, NoteStub
 from envision_worker.desks.life import LifeNames
 from envision_worker.desks.manageengine.answers import PEER
+from envision_worker.desks.manageengine.approval_check import ApprovalCheck
 from envision_worker.desks.manageengine.approvals import Approvals
 from envision_worker.desks.manageengine.changes import Changes
 from envision_worker.desks.manageengine.check import Check
 from envision_worker.desks.manageengine.client import Client
+from envision_worker.desks.manageengine.fields import number_field
 from envision_worker.desks.manageengine.files import Files
 from envision_worker.desks.manageengine.flavour import Flavour, flavour_of
 from envision_worker.desks.manageengine.lookups import Lookups
@@ -82,6 +84,9 @@ class ManageEngineDesk:
         self._changes = Changes(self._client, flavour, self._tickets)
         self._lookups = Lookups(self._client, flavour)
         self._approvals = Approvals(self._client, flavour, self._tickets, self._lookups)
+        self._approval_check = ApprovalCheck(
+            self._client, flavour, self._tickets, self._approvals, number_field(settings, DeskKind.CHANGE)
+        )
         self._check = Check(self._client, settings, flavour, self._tickets, self._lookups, self._files, self._approvals)
 
     async def probe(self) -> None:
@@ -137,6 +142,10 @@ class ManageEngineDesk:
         """What the desk lacks; raises what a probe raises where the desk can't be asked at all."""
         await self.probe()
         return await self._check.missing(names)
+
+    async def check_approvals(self) -> ApprovalChecked:
+        """What the newest changes show."""
+        return await self._approval_check.carry_out()
 
     async def create(self, ticket_type: TicketType, wanted: Fields) -> DeskTicket:
         """A new request or change."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import httpx
+
 from envision_worker.desks.manageengine.answers import PEER
 from envision_worker.desks.manageengine.client import Client
 from envision_worker.desks.manageengine.flavour import Flavour
@@ -19,6 +21,7 @@ class Lookups:
     def __init__(self, client: Client, flavour: Flavour) -> None:
         self._client = client
         self._flavour = flavour
+        self._people: dict[str, Json] = {}
 
     async def user_id(self, email: str) -> str | None:
         """The id of the user with this address; None where none of the lists of users that this build has knows one.
@@ -34,16 +37,28 @@ class Lookups:
         user = await self._user(email, "phone", "mobile") or {}
         return text(user.get("phone")) or text(user.get("mobile"))
 
+    async def person(self, identifier: str) -> Json | None:
+        """The user with this id, asked for once; None where none of the lists has one."""
+        if identifier not in self._people:
+            found = await self._user_with("id", identifier, "phone", "mobile")
+            if found is None:
+                return None
+            self._people[identifier] = found
+        return self._people[identifier]
+
     async def _user(self, email: str, *shown: str) -> Json | None:
-        criterion = {"field": "email_id", "condition": "is", "value": email.strip()}
+        return await self._user_with("email_id", email, *shown)
+
+    async def _user_with(self, field: str, value: str, *shown: str) -> Json | None:
+        criterion = {"field": field, "condition": "is", "value": value.strip()}
         criteria = [criterion] if self._flavour.search_form == "array" else criterion
         list_info = {"fields_required": ["id", "name", "email_id", *shown], "search_criteria": criteria}
-        wanted, has_lists = email.strip().casefold(), False
+        wanted, has_lists = value.strip().casefold(), False
         for listed in self._flavour.user_lists:
             rows = await self._rows("find_user", listed, list_info)
             has_lists = has_lists or rows is not None
             for row in rows or []:
-                if text(row.get("email_id")).strip().casefold() == wanted and text(row.get("id")):
+                if text(row.get(field)).strip().casefold() == wanted and text(row.get("id")):
                     return row
         if not has_lists:
             detail = f"the desk has none of {', '.join(self._flavour.user_lists)}"
@@ -67,6 +82,6 @@ class Lookups:
         try:
             return await self._client.rows(operation, listed, keys=[listed], list_info=list_info)
         except Refused as exc:
-            if exc.why in _UNKNOWN_LIST:
+            if exc.why in _UNKNOWN_LIST and exc.status != httpx.codes.UNAUTHORIZED:
                 return None
             raise

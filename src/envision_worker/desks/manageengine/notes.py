@@ -9,10 +9,15 @@ from envision_worker.desks.manageengine.client import Client
 from envision_worker.desks.manageengine.flavour import Flavour
 from envision_worker.desks.manageengine.shapes import Json, note_stub, rank, text
 from envision_worker.desks.manageengine.tickets import Tickets
-from envision_worker.errors import Malformed
+from envision_worker.errors import Malformed, Refused, RefusedFor
 from envision_worker.vocabulary import DeskKind
 
 _KEYS = ("note", "request_note", "change_note")
+_OTHER_KEY: Mapping[DeskKind, Mapping[str, str]] = {
+    DeskKind.REQUEST: {"note": "request_note", "request_note": "note"},
+    DeskKind.CHANGE: {"note": "change_note", "change_note": "note"},
+}
+"""What a build of another age calls the same; nothing is added where the key is refused."""
 _LIST_KEYS = ("notes", "request_notes", "change_notes")
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -22,7 +27,7 @@ class Notes:
 
     def __init__(self, client: Client, flavour: Flavour, tickets: Tickets) -> None:
         self._client = client
-        self._keys: Mapping[DeskKind, str] = {
+        self._keys: dict[DeskKind, str] = {
             DeskKind.REQUEST: flavour.request_note_key,
             DeskKind.CHANGE: flavour.change_note_key,
         }
@@ -45,12 +50,33 @@ class Notes:
         note: dict[str, object] = {"description": html}
         if ref.kind is DeskKind.REQUEST:
             note["show_to_requester"] = public
-        path = self._tickets.path(ref, "notes")
-        call = self._client.write("add_note", "POST", *path, body={self._keys[ref.kind]: note})
-        identifier = text(_note("add_note", await self._tickets.checked(ref, call)).get("id"))
+        identifier = text(_note("add_note", await self._send(ref, note)).get("id"))
         if not identifier:
             raise Malformed(PEER, "add_note", "an answer without the note's id")
         return identifier
+
+    async def _send(self, ref: DeskRef, note: Json) -> Json:
+        key = self._keys[ref.kind]
+        try:
+            return await self._post(ref, key, note)
+        except Refused as exc:
+            other = _OTHER_KEY[ref.kind].get(key)
+            if other is None or not _is_about(key, exc):
+                raise
+            answer = await self._post(ref, other, note)
+            self._keys[ref.kind] = other
+            return answer
+
+    async def _post(self, ref: DeskRef, key: str, note: Json) -> Json:
+        path = self._tickets.path(ref, "notes")
+        return await self._tickets.checked(ref, self._client.write("add_note", "POST", *path, body={key: note}))
+
+
+def _is_about(key: str, refused: Refused) -> bool:
+    """Whether a refusal is for the outer key: it names that, or a key that is too many and none in particular."""
+    if refused.why is not RefusedFor.FIELDS:
+        return False
+    return key in refused.fields or (not refused.fields and "extra key" in refused.detail.lower())
 
 
 def _note(operation: str, body: Json) -> Json:

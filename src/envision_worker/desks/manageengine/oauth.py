@@ -2,7 +2,8 @@
 
 Zoho's limits (its OAuth pages): an access token lives an hour; one refresh token issues ten of them in ten minutes and is
 then blocked for the rest of those. So the token is kept, renewed five minutes early by one task at a time, renewed at most
-once for a call that was answered 401, and never more often than the limit leaves room for.
+once for a call that was answered 401, and never more often than the limit leaves room for. Grants that were refused or did not
+reach Zoho issued nothing and don't count: what is wrong with them is over at once when it is over.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from pydantic import SecretStr
 from envision_worker.clock import Clock
 from envision_worker.desks.manageengine.answers import PEER, retry_after
 from envision_worker.desks.manageengine.shapes import whole
-from envision_worker.errors import KeyRefused, Malformed, Throttled, Unreachable
+from envision_worker.errors import KeyRefused, Malformed, Throttled, Unreachable, Unsure
 from envision_worker.wire import Wire
 
 OPERATION = "refresh_token"
@@ -27,7 +28,7 @@ TOKEN_LIFE_S = 3600.0
 EARLY_S = 300.0
 WINDOW_S = 600.0
 MAX_RENEWALS = 5  # in a window of ten minutes; Zoho allows ten to everybody who shares the refresh token
-YOUNG_S = 120.0  # a token refused this soon was not refused for its age
+YOUNG_S = 120.0  # a token that never let a call in and is refused this soon was not refused for its age
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,10 @@ class Credentials(Protocol):
         """Another pass to try once in place of one that was refused; None where there is no use in that."""
         ...
 
+    def let_in(self, accepted: Pass) -> None:
+        """This pass was good for a call."""
+        ...
+
 
 class FixedKey:
     """The key of an on-premises desk: good until a person changes it."""
@@ -72,6 +77,9 @@ class FixedKey:
         """There is only one."""
         del refused
         return None
+
+    def let_in(self, accepted: Pass) -> None:
+        """Nothing to learn from that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,7 @@ class AccessToken:
         self._header, self._prefix = header, prefix
         self._lock = asyncio.Lock()
         self._token: Pass | None = None
+        self._good: Pass | None = None
         self._issued_at = self._renew_at = -math.inf
         self._renewals: deque[float] = deque()
 
@@ -118,35 +127,39 @@ class AccessToken:
         async with self._lock:
             if self._token is not None and self._token != refused:
                 return self._token
-            if self._clock.monotonic() - self._issued_at < YOUNG_S:
+            if self._good != refused and self._clock.monotonic() - self._issued_at < YOUNG_S:
                 return None
             return await self._renew()
 
+    def let_in(self, accepted: Pass) -> None:
+        """Refused from now on, it has died, however young."""
+        self._good = accepted
+
     async def _renew(self) -> Pass:
-        self._count_renewal()
+        self._keep_to_the_limit()
         request = self._wire.client.build_request(
             "POST", f"{self._grant.accounts_url}/oauth/v2/token", data=self._grant.form()
         )
         async with self._wire.observed(OPERATION, writes=False):
             try:
-                # A token that was issued and lost does no harm, so this is no write whose outcome matters.
-                response = await self._wire.send(OPERATION, request, writes=False)
-            except Malformed as exc:
+                response = await self._wire.send(OPERATION, request, writes=True)
+            except (Malformed, Unsure) as exc:  # a token that was issued and lost does no harm, but counts
+                self._renewals.append(self._clock.monotonic())
                 raise Unreachable(PEER, OPERATION, exc.detail) from exc
             token, life_s = _issued(response)
+            self._renewals.append(self._clock.monotonic())
         self._token = Pass(self._header, SecretStr(self._prefix + token))
         self._issued_at = self._clock.monotonic()
         self._renew_at = self._issued_at + max(life_s - EARLY_S, life_s / 2)
         return self._token
 
-    def _count_renewal(self) -> None:
+    def _keep_to_the_limit(self) -> None:
         now = self._clock.monotonic()
         while self._renewals and now - self._renewals[0] >= WINDOW_S:
             self._renewals.popleft()
         if len(self._renewals) >= MAX_RENEWALS:
             wait_s = self._renewals[0] + WINDOW_S - now
             raise Throttled(PEER, OPERATION, f"{MAX_RENEWALS} tokens asked for in ten minutes", retry_after=wait_s)
-        self._renewals.append(now)
 
 
 def _issued(response: httpx.Response) -> tuple[str, float]:

@@ -12,6 +12,8 @@ from envision_worker.errors import Refused, RefusedFor
 CLOSE = "close_request"
 CLOSE_BY_STATUS = "status"
 """The value of `desk.flavour.close_path` that closes by setting the status in place of calling an address of its own."""
+_OTHER_PATH = {"_close": "close"}
+"""For the cloud the sources disagree about it."""
 _CLOSED_BEFORE = frozenset({RefusedFor.ALREADY, RefusedFor.CLOSED})
 
 
@@ -22,6 +24,7 @@ class Requests:
         self._client = client
         self._flavour = flavour
         self._tickets = tickets
+        self._close_path = flavour.close_path
 
     async def set_status(self, ref: DeskRef, status: str, comment: str) -> None:
         """The status by name; the comment only where this build takes one."""
@@ -50,7 +53,14 @@ class Requests:
                 raise
 
     async def _send_close(self, ref: DeskRef, status: str, sent: dict[str, Any]) -> None:
-        if self._flavour.close_path == CLOSE_BY_STATUS:
+        path = self._close_path
+        if path == CLOSE_BY_STATUS:
             await self._tickets.put(CLOSE, ref, sent | {"status": lookup(status)})
-        else:
-            await self._tickets.put(CLOSE, ref, sent, self._flavour.close_path)
+            return
+        try:
+            await self._tickets.put(CLOSE, ref, sent, path)
+        except Refused as exc:
+            if exc.why is not RefusedFor.CONFIGURATION or path not in _OTHER_PATH:
+                raise
+            await self._tickets.put(CLOSE, ref, sent, _OTHER_PATH[path])
+            self._close_path = _OTHER_PATH[path]

@@ -46,6 +46,32 @@ async def test_a_file_is_attached_with_its_bytes_name_and_type(tmp_path: Path, e
 
 
 @virtual
+async def test_a_proxys_login_page_is_never_attached_in_place_of_the_file(tmp_path: Path) -> None:
+    async with story(tmp_path) as world:
+        world.ensono.faults.add(Fault(FaultKind.HTML, path="*/bucket/*", times=2))
+        number = world.ensono.scenario.incident_create()
+        world.ensono.scenario.attachment(number, "rocket.jpg", b"a rocket", "image/jpeg")
+        await world.quiet()
+    assert files(only_request(world)) == [("rocket.jpg", b"a rocket")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [("report.html", "application/octet-stream"), ("report", "text/html; charset=utf-8"), ("report", "")],
+)
+@virtual
+async def test_a_file_that_may_be_a_web_page_is_attached_as_it_is(tmp_path: Path, name: str, content_type: str) -> None:
+    page = b"<html>all is well</html>"
+    async with story(tmp_path) as world:
+        number = world.ensono.scenario.incident_create()
+        world.ensono.scenario.attachment(number, name, page, content_type)
+        stored = world.ensono.bucket.files
+        stored.update({key: StoredFile(page, "text/html") for key in stored})
+        await world.quiet()
+    assert files(only_request(world)) == [(name, page)]
+
+
+@virtual
 async def test_the_bytes_are_fetched_before_anything_else_is_waited_for(tmp_path: Path) -> None:
     async with story(tmp_path) as world:
         world.desk.faults.add(Fault(FaultKind.HANG_BEFORE, method="POST", path="*/requests", seconds=20))
