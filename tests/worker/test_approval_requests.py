@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from envision_worker.simulators.faults import Fault, FaultKind
 from worlds.changes import CAB, MANAGER, SECOND, ChangeWorld, lived
 from worlds.configuration import Edition
 
@@ -233,6 +234,26 @@ def test_a_request_that_comes_between_the_decision_and_the_look_at_it_is_void_an
         assert [each.approver for each in world.decisions(number)] == [CAB]
 
     lived(tmp_path, story, edition=edition, settings={"queue": {"poll_interval_s": 5}})
+
+
+@EDITIONS
+def test_where_the_decision_is_faster_than_the_note_of_its_request_the_note_follows(
+    tmp_path: Path, edition: Edition
+) -> None:
+    async def story(world: ChangeWorld) -> None:
+        number = world.ensono.scenario.change_create()
+        await world.settled()
+        world.desk.faults.add(Fault(FaultKind.REFUSE, method="POST", path="*/notes", times=1))
+        approval_id = world.ensono.scenario.approval_request(number, approver_name="Carla", approver_email=CAB)
+        while not world.mails():
+            await world.clock.sleep(0.5)
+        world.desk.people.approve(world.change().number)
+        await world.settled(lambda: bool(world.decisions(number)))
+        assert world.notes(world.change()).count(f"Ensono approval {approval_id} for {CAB}") == 1
+        assert world.mails() == [[CAB]]
+        assert (await world.records())[approval_id].status == "approved"
+
+    lived(tmp_path, story, edition=edition)
 
 
 @EDITIONS

@@ -19,7 +19,7 @@ _KEY = "approval level:"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who was put on which level, and who could not be, with why: `address: reason`. `decided`: it was too late for anybody."""
+    """Who is on which level, and who could not be put on it, with why: `address: reason`. `decided`: it was too late for anybody."""
 
     level_id: str
     approvers: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ class Asking:
         made |= await self.effects.claimed(f"{_KEY}{self.round}:")
         level = next((each for each in reversed(levels) if each.id in made), None)
         if level and decider(level.approvals, self.rule, level.state):
-            return Asked(level.id, decided=True)
+            return Asked(level.id, tuple(each.approver for each in level.approvals), decided=True)
         level_id = level.id if level else ""
         accepted: list[str] = []
         refused: list[str] = []

@@ -57,7 +57,7 @@ async def _ask(
         look_first=work.may_be_repeated,
     )
     asked, not_asked = await ask_for(asking, settings, approval.approver_email, of_round)
-    if asked.decided:  # on the desk, just now; the next look there makes this one void, too
+    if asked.decided and of_round:  # on the desk, just now; the next look there makes this one void, too
         await _keep(work, found, approval, (), asked.level_id, ApprovalStatus.WAITING)
         return Applied()
     if not asked.approvers:
@@ -66,7 +66,8 @@ async def _ask(
             f'under [approvals.approvers], or set approvals.fallback_approver = {{ email_id = "…" }}'
         )
         return DeadLetter(DeadLetterReason.REFUSED_BY_DESK, detail)
-    await asking.notify(asked, approval.id)
+    if not asked.decided:  # else it was this one that asked, before the process ended; what is missing follows
+        await asking.notify(asked, approval.id)
     lines = note_lines(approval, asked.approvers, not_asked, asked.level_id)
     await add_remark(work, found.ticket.ref, TITLE, lines, key=f"approval:{approval.id}")
     await _keep(work, found, approval, asked.approvers, asked.level_id, ApprovalStatus.WAITING)
