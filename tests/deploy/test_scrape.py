@@ -1,10 +1,10 @@
-"""A real Prometheus scrapes the real server once, with the example's scrape job, the rules and every query of the dashboard."""
+"""A real Prometheus scrapes the real program once, with the example's scrape job, the rules and every query of the dashboard."""
 
 import asyncio
-import io
 import json
 import socket
 from collections.abc import AsyncIterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,13 +12,8 @@ import aiohttp
 import pytest
 import yaml
 
-from envision_worker.clock import SystemClock
-from envision_worker.outcome import Applied
-from envision_worker.telemetry.facts import Facts
-from envision_worker.telemetry.gauges import Gauges
-from envision_worker.telemetry.logs import new_log
-from envision_worker.telemetry.metrics import Metrics
-from envision_worker.telemetry.server import Pulse, TelemetryServer
+from envision_worker.simulators.faults import Fault, FaultKind
+from process.real_worker import Plant, Program, built
 
 pytestmark = pytest.mark.timeout(300)  # the first run fetches Prometheus
 
@@ -27,54 +22,6 @@ SCRAPED_WITHIN_S = 45
 
 class Prometheus(Protocol):
     prometheus: Path
-
-
-def a_worker_with_its_desk_down() -> Metrics:
-    clock = SystemClock()
-    metrics = Metrics("9.9")
-    facts = Facts(metrics, new_log(style="json", level="error", secrets=[], clock=clock, stream=io.StringIO()), clock)
-    facts.daemon_started(version="9.9", environment="dev", desk="manageengine", listen="127.0.0.1:0")
-    facts.loop_ticked(clock.now().timestamp())
-    facts.queue_read(result="short", messages=1, redelivered=0, seconds=0.1)
-    facts.message_handled(
-        message_id="m-1",
-        ticket="e-CS0001",
-        partner_number=None,
-        transaction_type="Approval Request",
-        ticket_type="Change",
-        receive_count=1,
-        age_seconds=1700.0,
-        outcome=Applied(),
-        seconds=0.5,
-        calls=2,
-    )
-    facts.set_gauges(half_an_hour_without_a_read(clock.now().timestamp()))
-    return metrics
-
-
-def half_an_hour_without_a_read(now: float) -> Gauges:
-    return Gauges(
-        unacknowledged=4,
-        average_age_s=1200,
-        oldest_age_s=2000,
-        receive_count_max=2,
-        receives_left_min=18,
-        dead_letters=0,
-        blocked_tickets=0,
-        approvals_waiting=0,
-        approvals_oldest_age_s=0,
-        desk_up=False,
-        ensono_up=True,
-        gate_open=False,
-        paused=False,
-        last_drained=now - 2000,
-        watermark=now - 2000,
-        last_read=now - 2000,
-        last_success=now - 2000,
-        ledger_bytes=1,
-        spool_bytes=1,
-        clock_skew_s=0.0,
-    )
 
 
 class Asked:
@@ -126,16 +73,28 @@ def free_port() -> int:
 
 
 @pytest.fixture
-async def asked(prometheus: Prometheus, root: Path, tmp_path: Path) -> AsyncIterator[Asked]:
-    server = TelemetryServer(
-        host="127.0.0.1",
-        port=0,
-        metrics=a_worker_with_its_desk_down(),
-        pulse=Pulse(lambda: 0.0, limit_s=30),
-        answering=dict,
-    )
+async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
+    async with built(tmp_path) as plant:
+        yield plant
+
+
+async def with_its_desk_down(plant: Plant) -> Program:
+    """The real program, which has opened one ticket when its desk begins to answer 503 to all."""
+    number = plant.ensono.scenario.incident_create()
+    program = await plant.run()
+    await plant.quiet()
+    plant.desk.faults.add(Fault(FaultKind.STATUS, status=503, times=None))
+    plant.ensono.scenario.notes(number, "nobody is there")
+    await program.told("gate_closed")
+    return program
+
+
+@pytest.fixture
+async def asked(prometheus: Prometheus, plant: Plant, root: Path, tmp_path: Path) -> AsyncIterator[Asked]:
+    worker = await with_its_desk_down(plant)
+    listens_on = int((await worker.told("daemon_started"))["listen"].rpartition(":")[2])
     settings = tmp_path / "prometheus.yml"
-    settings.write_text(yaml.safe_dump(configuration(root, await server.start())), encoding="utf-8")
+    settings.write_text(yaml.safe_dump(configuration(root, listens_on)), encoding="utf-8")
     port = free_port()
     with (tmp_path / "log").open("w") as log:
         process = await asyncio.create_subprocess_exec(
@@ -152,17 +111,16 @@ async def asked(prometheus: Prometheus, root: Path, tmp_path: Path) -> AsyncIter
     finally:
         process.terminate()
         await process.wait()
-        await server.close()
 
 
 async def test_prometheus_scrapes_the_worker_and_answers_every_alert_and_every_panel(asked: Asked, root: Path) -> None:
     [up] = await asked.until('up{job="envision-worker"} == 1')
     assert up["metric"]["environment"] == "prod"
 
-    [version] = await asked("envision_build_info")
-    assert version["metric"]["version"] == "9.9"
-    [applied] = await asked("envision_messages_total == 1")
-    assert applied["metric"]["transaction_type"] == "Approval Request"
+    [built_from] = await asked("envision_build_info")
+    assert built_from["metric"]["version"] == version("envision-worker")
+    [applied] = await asked('envision_messages_total{outcome="applied"} == 1')
+    assert (applied["metric"]["transaction_type"], applied["metric"]["ticket_type"]) == ("Create", "Incident")
     [in_time] = await asked('envision_message_age_seconds_bucket{le="1800.0"}')
     assert in_time["value"][1] == "1"
 
@@ -170,7 +128,7 @@ async def test_prometheus_scrapes_the_worker_and_answers_every_alert_and_every_p
         "groups"
     ]
     due = {rule["alert"] for group in groups for rule in group["rules"] if await asked(rule["expr"])}
-    assert due == {"EnvisionDeskDown", "EnvisionGateClosedLong", "EnvisionQueueUnread", "EnvisionQueueUnreadSoon"}
+    assert due == {"EnvisionDeskDown", "EnvisionGateClosedLong"}
 
     dashboard = json.loads((root / "deploy/grafana/envision-worker.json").read_text(encoding="utf-8"))
     for panel in dashboard["panels"]:
