@@ -281,8 +281,10 @@ class Worker:
 async def assemble(parts: Parts) -> Worker:
     """Put the worker together and let it remember what the ledger knows. Raises `LedgerUnavailable`."""
     ledger, config = parts.ledger, parts.config
+    watermarks = await Watermarks.recalled(ledger)
     born = await ledger.recall(BORN)
     if born is None:
+        watermarks.first_life = True
         born = repr(parts.clock.now().timestamp())
         await ledger.remember(BORN, born)
     settle_s = {DESK: config.desk.settle_s, ENSONO: config.ensono.resend_after_s}
@@ -291,7 +293,7 @@ async def assemble(parts: Parts) -> Worker:
         born=float(born),
         paused=bool(await ledger.recall(PAUSED)),
         unsettled=Unsettled(parts.clock, settle_s, await ledger.effects.unknown()),
-        watermarks=await Watermarks.recalled(ledger),
+        watermarks=watermarks,
         saves=await recalled_saves(ledger),
     )
     await worker.desk_gate.recall()

@@ -180,6 +180,8 @@ async def test_where_the_desk_hangs_its_return_is_noticed_before_a_call_has_time
         await until(world, lambda: opened(world))
         assert opened(world)[0] - mended <= 2 * poll_s
         await world.quiet()
+        assert world.worker is not None
+        assert world.worker is not None
         assert world.worker.answering()["desk"]
     assert sorted(said(world, WORDS)) == list(WORDS)
 

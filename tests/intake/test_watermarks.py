@@ -164,3 +164,14 @@ async def test_what_the_last_process_may_have_hidden_counts_as_hidden(tmp_path: 
         await until(world, lambda: worker.watermarks.drained, within_s=2 * POLL_S)
         assert worker.watermarks.drained is not None
         assert worker.watermarks.drained >= START + WINDOW_S
+
+
+@virtual
+async def test_a_new_ledger_knows_at_its_first_read_that_nothing_of_ours_is_hidden(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    async with world.working() as worker:
+        await until(world, lambda: reads(world), step_s=0.1)
+        await world.clock.sleep(1)
+        assert worker.watermarks.drained is not None
+        assert worker.watermarks.drained == worker.watermarks.watermark
+        assert START <= worker.watermarks.drained < START + 1

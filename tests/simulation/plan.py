@@ -38,26 +38,35 @@ class Fate:
 
 @dataclass(frozen=True)
 class Habits:
-    """How often Ensono's users and the desk's approvers do what is rare: weights beside their other acts, and shares."""
+    """How often Ensono's users and the desk's approvers do what is rare: weights beside their other acts, and shares.
+
+    Attributes: `decides_within`: so many polls.
+    """
 
     comments: float = 4.0
     resends: float = 0.7
     spoils: float = 0.3
     planners: float = 4.0
     asks: float = 1.0
+    decides_within: float = 4.0
     delegates: float = 0.1
     changes_mind: float = 0.1
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that chance decides beforehand. Times are seconds since the beginning."""
+    """Everything that chance decides beforehand. Times are seconds since the beginning.
+
+    Attributes:
+        span_s: within it the traffic and all blows begin. lasts_s: how long the trouble lasts at least.
+    """
 
     seed: str
     edition: Edition
     poll_s: float
     timeout_s: float
     span_s: float
+    lasts_s: float
     tickets: int
     side_by_side: int
     actions: int
@@ -117,6 +126,7 @@ def _any_plan(seed: str) -> Plan:
         poll_s=poll_s,
         timeout_s=timeout_s,
         span_s=span_s,
+        lasts_s=0.0,
         tickets=rng.randint(1, 5),
         side_by_side=rng.choice((1, 3, 3, 16)),
         actions=rng.randint(2, 6),
@@ -203,10 +213,18 @@ def _poison(plan: Plan, rng: random.Random) -> Plan:
 
 def _board(plan: Plan, rng: random.Random) -> Plan:
     """Changes whose approvers are asked, decide, decide otherwise, and hand on, while the changes move."""
-    habits = Habits(planners=100.0, asks=6.0, resends=0.3, delegates=0.3, changes_mind=0.3)
-    trouble = {"desk": rng.choice((0.0, 0.1)), "ensono": rng.choice((0.0, 0.3, 0.5))}
+    habits = Habits(planners=100.0, asks=6.0, decides_within=1.0, resends=0.3, delegates=0.3, changes_mind=0.3)
+    trouble = {"desk": rng.choice((0.0, 0.1)), "ensono": rng.choice((0.0, 0.15, 0.2))}
     few = plan.outages[:1]
-    plan = replace(plan, habits=habits, trouble=trouble, slow_s=0.0, refusals=0.0, outages=few)
+    plan = replace(
+        plan,
+        habits=habits,
+        trouble=trouble,
+        slow_s=0.0,
+        refusals=0.0,
+        outages=few,
+        lasts_s=plan.span_s + 10 * max(plan.poll_s, 30.0),
+    )
     return replace(plan, tickets=plan.tickets + 3, actions=plan.actions + 2)
 
 

@@ -136,7 +136,7 @@ class Simulation:
         return [
             Habit(
                 "approve" if rng.random() < plan.approve else "reject",
-                after_s=rng.uniform(0, 4) * plan.poll_s,
+                after_s=rng.uniform(0, plan.habits.decides_within) * plan.poll_s,
                 approver=f"*{digit}x@example.com",
                 comments=f"as I think {digit}",
                 delegate_to="tech@example.com" if rng.random() < plan.habits.delegates else "",

@@ -10,6 +10,7 @@ import pytest
 from envision_worker.ledger.reports import approval_as_json
 from envision_worker.ledger.stories import stories, timeline
 from envision_worker.operations import Operations
+from envision_worker.simulators.faults import Fault, FaultKind
 from worlds.changes import CAB, SECOND, ChangeWorld, lived
 from worlds.configuration import Edition
 
@@ -208,3 +209,25 @@ def test_a_desk_that_fails_at_the_look_costs_nothing_but_the_look(tmp_path: Path
         assert json.dumps(too_late(world, number)).count("rejected too late") == 1
 
     lived(tmp_path, story)
+
+
+@EDITIONS
+def test_under_everyone_who_decides_while_the_level_is_read_is_named_for_the_outcome(
+    tmp_path: Path, edition: Edition
+) -> None:
+    async def story(world: ChangeWorld) -> None:
+        number = world.ensono.scenario.change_create(approvers=[("Carla", CAB), ("Sam", SECOND)])
+        await world.settled()
+        await world.polls(2)  # the first one looks for what a lost ledger knew
+        people, change = world.desk.people, world.change().number
+        world.desk.faults.add(Fault(FaultKind.HANG_BEFORE, method="GET", path="*/approval_levels", seconds=5))
+        people.approve(change, approver=CAB)
+        while not any(call.path.endswith("/approval_levels") and call.status is None for call in world.desk.calls):
+            await asyncio.sleep(0.5)
+        people.reject(change, "no", approver=SECOND)
+        await world.polls(3)
+        (decision,) = world.decisions(number)
+        assert (decision.verb, decision.approver) == ("reject", SECOND)
+        assert "Reason: no" in decision.comment
+
+    lived(tmp_path, story, edition=edition, settings={"approvals": {"rule": "everyone"}})

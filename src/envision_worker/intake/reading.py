@@ -57,7 +57,7 @@ class Reading:
         self._facts = facts
         self._window_s = settings.visibility_timeout_s
         self._under_way = 0
-        self._unseen_until = clock.monotonic() + self._window_s
+        self._unseen_until = clock.monotonic() + (0.0 if watermarks.first_life else self._window_s)
         """Until then messages that nobody here has seen may be hidden: by a read whose answer was lost, or by the last process."""
 
     async def read(self, hand_over: Callable[[Read], None], *, nothing_hidden: bool) -> int:

@@ -42,11 +42,13 @@ class Watermarks:
         drained: start of the last read that came back short while nothing of ours was in flight or hidden.
         watermark: everything sent before this has been received, as far as we can know.
         drains: how many reads of this process came back so.
+        first_life: whether no process before this one can have hidden anything: the ledger is new.
     """
 
     drained: float | None = None
     watermark: float | None = None
     drains: int = 0
+    first_life: bool = False
     _under_way: set[UnderWay] = field(default_factory=set)
     _claims: list[_Claim] = field(default_factory=list)
 

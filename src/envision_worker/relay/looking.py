@@ -65,7 +65,7 @@ class Looking:
             await self._missing(waiting)
             return
         waiting = await self._found(waiting)
-        counts = await self._decider(waiting[0], approvals)
+        counts, approvals = await self._decider(waiting[0], approvals)
         if counts is None:
             await self._remind_if_due(waiting, approvals)
             return
@@ -86,14 +86,22 @@ class Looking:
 
     # --- decisions ---------------------------------------------------------------------------------------------------
 
-    async def _decider(self, record: ApprovalRecord, approvals: Sequence[DeskApproval]) -> DeskApproval | None:
-        """Whose decision counts; the level itself is asked only where it matters."""
-        state = ApprovalState.WAITING
+    async def _decider(
+        self, record: ApprovalRecord, approvals: Sequence[DeskApproval]
+    ) -> tuple[DeskApproval | None, Sequence[DeskApproval]]:
+        """Whose decision counts, and the level's approvals as they stand then; the level itself is asked only where it matters.
+
+        Who made the level what it is may have decided just now. So the approvals are read once more after it.
+        """
         decided = any(each.state is not ApprovalState.WAITING for each in approvals)
-        if decided and self._settings.rule is ApprovalRule.EVERYONE:
-            levels = await self._desk.approvals(_ref(record))
-            state = next((each.state for each in levels if each.id == record.level_id), state)
-        return decider(approvals, self._settings.rule, state)
+        if not decided or self._settings.rule is ApprovalRule.ANYONE:
+            return decider(approvals, self._settings.rule, ApprovalState.WAITING), approvals
+        levels = await self._desk.approvals(_ref(record))
+        state = next((each.state for each in levels if each.id == record.level_id), ApprovalState.WAITING)
+        if state is ApprovalState.WAITING:
+            return None, approvals
+        approvals = await self._approvals(record)
+        return decider(approvals, self._settings.rule, state), approvals
 
     async def _with_phone(self, decision: Decision) -> Decision:
         """The guide wants one in the comment, and not every desk shows it beside the decision; without one it goes, too."""
