@@ -4,9 +4,10 @@ import hashlib
 from collections import Counter
 from typing import Any
 
+from envision_worker.config.mapping import MappingKind, fold
 from envision_worker.simulators.manageengine.tickets import Effect
 from simulation.board import Board
-from simulation.desk_story import MARK, DeskStory, Sent, explained_by, sent_by_ensono, tokens_of
+from simulation.desk_story import DeskStory, Sent, explained_by, sent_by_ensono, tokens_of
 from simulation.oracles import CALM, SETTLED, Past, state_of
 from simulation.plan import Plan
 from simulation.traffic import Known
@@ -61,6 +62,7 @@ class AtRest:
             self._complete(story, ticket, sent)
             self._once(story, ticket, sent)
             self._whole(story, ticket)
+            self._stands(story, ticket)
             self._nothing_lost(sent)
             board.ask(ticket, story.desk_ids(ticket))
         self._links()
@@ -76,6 +78,10 @@ class AtRest:
         lost = list(self._past.lost_ledger_at)
         effects = story.effects(ticket)
         for number, effect in enumerate(effects):
+            if self._past.on_their_way and story.may_be_late(
+                effect, self._past.on_their_way, self._past.lost_ledger_at[0]
+            ):
+                continue
             if lost and story.place_of(effect) >= lost[0]:
                 lost.pop(0)
                 place = 0
@@ -117,20 +123,19 @@ class AtRest:
     def _once(self, story: DeskStory, ticket: str, sent: list[Sent]) -> None:
         """P3: tickets, notes, files and approvals once each; a file once on each counterpart that the ticket ever had."""
         self._counterparts(story, ticket, sent)
-        effects = story.effects(ticket)
+        late = self._late(story, ticket)
+        effects = [each for each in story.effects(ticket) if each not in late]
         for what, counted in (
             ("note", Counter(each.what["text"] for each in effects if each.verb == "note")),
             ("file", Counter((each.ticket, each.what["name"]) for each in effects if each.verb == "attach")),
             ("approval", _asked(effects)),
         ):
             for which, times in counted.items():
-                if times > 1 + self._were_on_their_way(str(which)):
+                if times > 1:
                     self._wrong("P3", f"{ticket}: {times} times the {what} {which}")
         comments = Counter(token for each in effects if each.verb == "note" for token in tokens_of(each))
         for each in sent:
-            if each.transaction_type == "Notes" and any(
-                comments[token] > 1 + self._were_on_their_way(token) for token in each.tokens
-            ):
+            if each.transaction_type == "Notes" and any(comments[token] > 1 for token in each.tokens):
                 self._wrong("P3", f"{ticket}: the comment of {each} stands on the desk more than once")
 
     def _counterparts(self, story: DeskStory, ticket: str, sent: list[Sent]) -> None:
@@ -142,14 +147,15 @@ class AtRest:
             most += sum(each.opens_again and not each.again for each in sent)
         if self._past.lost_ledger_at:  # in which state the last one was is lost, too; so is what had been sent before
             least = min(least, 1)
-            most += sum(each.again and each.state is not None for each in sent) + self._were_on_their_way(ticket)
+            most += sum(each.again and each.state is not None for each in sent)
+            most += sum(each.verb == "create" for each in self._late(story, ticket))
         if not least <= made <= most:
             self._wrong("P3", f"{ticket}: {made} desk tickets, {least} to {most} wanted")
 
-    def _were_on_their_way(self, what: str) -> int:
-        """How many writes of this no ledger knew of, and the desk did not show yet, when the ledger was lost."""
-        told = set(MARK.findall(what))
-        return sum(any(mark in text for mark in told) for text in self._past.on_their_way)
+    def _late(self, story: DeskStory, ticket: str) -> list[Effect]:
+        """What no ledger knew of, and the desk did not show yet, when one was lost: nobody could look for it."""
+        lost = self._past.lost_ledger_at
+        return story.late(ticket, self._past.on_their_way, lost[0]) if lost else []
 
     def _whole(self, story: DeskStory, ticket: str) -> None:
         """P4: a file on the desk is the file that Ensono has."""
@@ -158,6 +164,20 @@ class AtRest:
         for each in story.effects(ticket):
             if each.verb == "attach" and each.what["sha256"] != has[each.what["name"]]:
                 self._wrong("P4", f"{ticket}: {each} is not the file that Ensono sent")
+
+    def _stands(self, story: DeskStory, ticket: str) -> None:
+        """P1, P4: an incident or a request has the status at last that it has at Ensono; also of what leaves no other trace."""
+        record = self._world.ensono.tickets[ticket]
+        if record.is_change or self._plan.reopen == "comments" or self._plan.refusals or self._past.lost_ledger_at:
+            return
+        said = (record.fields.get("statusNextAction"), record.fields["status"])
+        table = self._world.config.mapping.table(MappingKind.STATUS)
+        wanted = next(table[fold(each)] for each in said if each and fold(each) in table)
+        desk_ids = [desk_id for _, desk_id in story.desk_ids(ticket)] or [self._known.linked[ticket]]
+        fields = self._world.desk.ticket("request", desk_ids[-1]).fields
+        stands = self._world.desk.setup.row("statuses", fields["status"]).name
+        if stands != wanted:
+            self._wrong("P4", f"{ticket} is {wanted} at Ensono, and {stands} on the desk")
 
     def _nothing_lost(self, sent: list[Sent]) -> None:
         """P4: every message is settled here; what a lost ledger knew was off the queue or comes again."""

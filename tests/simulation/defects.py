@@ -198,6 +198,13 @@ class TakesLostForRefused(ManageEngineDesk):
             raise Refused(exc.peer, exc.operation, exc.detail) from exc
 
 
+class SetsNoStatus(ManageEngineDesk):
+    """Says that it has set a status, and has not."""
+
+    async def set_status(self, ref: DeskRef, status: str, *, comment: str = "") -> None:
+        return
+
+
 # --- gates -----------------------------------------------------------------------------------------------------------
 
 

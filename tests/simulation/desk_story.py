@@ -92,6 +92,26 @@ class DeskStory:
         """The worker's writes for one Ensono ticket, in order."""
         return [each for each in self._journal if each.by == "api" and self._ticket_of(each) == ticket]
 
+    def late(self, ticket: str, on_their_way: Iterable[str], since: int) -> list[Effect]:
+        """As many writes for one Ensono ticket as showed only after the ledger was lost which knew of them.
+
+        Args:
+            on_their_way: what the desk had been told by then (`told_by`), and did not show yet.
+            since: how many writes of anybody's there were then.
+        """
+        texts = list(on_their_way)
+        found = []
+        for effect in self.effects(ticket):
+            text = next((each for each in texts if self.may_be_late(effect, [each], since)), None)
+            if text is not None:
+                texts.remove(text)
+                found.append(effect)
+        return found
+
+    def may_be_late(self, effect: Effect, on_their_way: Iterable[str], since: int) -> bool:
+        """Whether this may be one of those."""
+        return self.place_of(effect) >= since and any(_may_be(effect, text) for text in on_their_way)
+
     def place_of(self, effect: Effect) -> int:
         """How many writes of anybody's came before it."""
         return self._place[id(effect)]
@@ -111,6 +131,18 @@ class DeskStory:
 def told_by(call: ObservedCall) -> str:
     """All that a call says."""
     return unquote_plus(f"{call.path}?{call.query} {call.body.decode('utf-8', 'replace')}")
+
+
+def _may_be(effect: Effect, text: str) -> bool:
+    """Whether this call may be that of this effect: the same ticket, and the same words or the same approvers' level."""
+    if effect.verb == "create":
+        number = json.dumps(effect.what["fields"].get("udf_fields", {}))
+        return any(mark in text for mark in MARK.findall(number))
+    if f"/{effect.ticket}/" not in text:
+        return False
+    if effect.verb in {"add_level", "add_approver"}:
+        return "/approval_levels" in text
+    return any(mark in text for mark in MARK.findall(json.dumps(effect.what)))
 
 
 def tokens_of(effect: Effect) -> frozenset[str]:

@@ -131,6 +131,7 @@ PLANTED: Mapping[str, Planted] = {
     "writes notes without their mark": Planted(in_desk(defects.Markless), "late", {"P3"}),
     "finds no counterpart on the desk": Planted(in_desk(defects.FindsNothing), "late", {"P3"}),
     "takes what is sent twice for new": Planted(in_worker(_sees_no_repeats), "again", {"P1", "P3"}),
+    "loses a status": Planted(in_desk(defects.SetsNoStatus), "again", {"P4"}),
     "goes on with a lane after a failure": Planted(in_lanes(defects.GoingOnLanes), "poison", {"P1", "P6"}),
     "takes the newest message of a ticket first": Planted(in_lanes(defects.ReversedLanes), "slow", {"P1"}),
     "lets messages pass a dead letter": Planted(in_lanes(defects.PassingLanes), "poison", {"P1", "P6"}),

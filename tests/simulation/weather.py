@@ -134,7 +134,9 @@ class Trouble(Faults):
                 return 0.0, Fault(FaultKind.STATUS, status=403, body=b'{"message": "Forbidden"}')
             case OutageKind.DESK_LOGIN_PAGE:
                 return 0.0, Fault(FaultKind.HTML)
-            case OutageKind.DESK_THROTTLES:
+            case OutageKind.DESK_THROTTLES if (
+                "/oauth/" not in request.raw_path
+            ):  # that is another server's, with limits of its own
                 return 0.0, self._throttled()
             case OutageKind.DESK_THROTTLES_WRITES if writes:
                 return 0.0, self._throttled()
