@@ -11,11 +11,13 @@ from pathlib import Path
 
 import click
 import pytest
+from sqlite_utils import Database
 from typing_extensions import override
 
 from cli.command_line import INCIDENT, configuration
 from envision_worker.cli import program
 from envision_worker.cli.program import run_program
+from envision_worker.ledger.upgrades import upgrades
 from process.real_worker import plain_environment, run
 
 ALL = [
@@ -172,3 +174,15 @@ def test_a_terminal_that_lacks_characters_gets_others(config: Path) -> None:
     assert ran.returncode == 0
     assert b"rgen" in ran.stdout
     assert b"Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("arguments", [["history", "e-CHG0000001"], ["approvals", "list"]], ids=" ".join)
+def test_a_ledger_of_an_older_version_is_said_to_be_one(arguments: list[str], tmp_path: Path) -> None:
+    config = configuration(tmp_path)
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as db:
+        upgrades.apply(Database(db), stop_before="0003_words")
+        db.execute("INSERT INTO links VALUES ('e-CHG0000001', 1, 'change', '7', '7', 1, 'm', 0, 1, '', 0, 1)")
+    ran = run(*arguments, "--config", config)
+    assert ran.code == 69
+    assert "older version" in ran.err
+    assert "daemon brings it up to date when it starts" in ran.err

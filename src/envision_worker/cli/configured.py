@@ -21,6 +21,7 @@ from envision_worker.config.model import Config
 from envision_worker.control_socket import DaemonFailed, DaemonSilent, NoDaemon, call
 from envision_worker.ledger.database import connect_read_only
 from envision_worker.ledger.records import LedgerHeld, LedgerUnavailable
+from envision_worker.ledger.upgrades import are_outstanding
 from envision_worker.report import Report, Result
 
 T = TypeVar("T")
@@ -67,9 +68,16 @@ def reading(config: Config) -> Iterator[sqlite3.Connection]:
     try:
         yield connection
     except (sqlite3.Error, zlib.error) as exc:
-        raise Unavailable(f"state.url: {path}: {exc}") from exc
+        raise Unavailable(f"state.url: {path}: {_said(exc, connection)}") from exc
     finally:
         connection.close()
+
+
+def _said(error: Exception, connection: sqlite3.Connection) -> str:
+    """What went wrong with a ledger that was opened, in words that help."""
+    if isinstance(error, sqlite3.OperationalError) and are_outstanding(connection):
+        return "an older version of this program wrote it; the daemon brings it up to date when it starts"
+    return str(error)
 
 
 def operate(config: Config, action: str, *, as_json: bool = False, **asked: str) -> int:

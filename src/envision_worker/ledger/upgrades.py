@@ -1,9 +1,16 @@
 """The schema, as numbered upgrades: each is applied once, in order, in a transaction of its own. Never edit one that has landed."""
 
+import sqlite3
+
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 upgrades = Migrations("envision_worker")
+
+
+def are_outstanding(connection: sqlite3.Connection) -> bool:
+    """Whether this ledger was last opened for writing by an older version of the program; only reads."""
+    return bool(upgrades.pending(Database(connection)))
 
 
 @upgrades(name="0001_first_schema")
