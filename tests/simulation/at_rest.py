@@ -121,12 +121,12 @@ class AtRest:
                 self._wrong("P4", f"{ticket}: nothing on the desk of {each}")
 
     def _once(self, story: DeskStory, ticket: str, sent: list[Sent]) -> None:
-        """P3: tickets, notes, files and approvals once each; a file once on each counterpart that the ticket ever had."""
+        """P3: tickets, comments and approvals once each; a file or a remark once on each counterpart that the ticket ever had."""
         self._counterparts(story, ticket, sent)
         late = self._late(story, ticket)
         effects = [each for each in story.effects(ticket) if each not in late]
         for what, counted in (
-            ("note", Counter(each.what["text"] for each in effects if each.verb == "note")),
+            ("note", Counter((each.ticket, each.what["text"]) for each in effects if each.verb == "note")),
             ("file", Counter((each.ticket, each.what["name"]) for each in effects if each.verb == "attach")),
             ("approval", _asked(effects)),
         ):

@@ -99,7 +99,7 @@ class Board:
         withdrawn = {self._known.approvers[each] for each in record.withdrawn if each in self._known.ended_by}
         for change in changes:
             for level in _levels(self._world, change):
-                if level.outcome is not None:  # who is left on it has nothing to decide
+                if self._is_decided(level):  # who is left on it has nothing to decide
                     continue
                 waiting = {self._email(each.approver) for each in level.approvals if each.is_open} & withdrawn
                 if waiting:
@@ -116,12 +116,16 @@ class Board:
             return
         for change in changes:
             for level in _levels(self._world, change):
-                decided = self._plan.rule == "anyone" or level.outcome is not None
                 asked = {self._email(each.approver) for each in level.approvals if each.decided is not None}
-                if decided and asked & open_ones:
+                if self._is_decided(level) and asked & open_ones:
                     self._past.wrong(
                         "P4", f"{record.number}: {asked} decided on change {change}, and Ensono was not told"
                     )
+
+    def _is_decided(self, level: Level) -> bool:
+        if self._plan.rule == "everyone":
+            return level.outcome is not None
+        return any(each.decided is not None for each in level.approvals)
 
     def _email(self, user_id: str) -> str:
         return self._world.desk.setup.users[user_id].email or ""

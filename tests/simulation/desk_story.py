@@ -16,6 +16,7 @@ from worlds.simulated import World
 
 MARK = re.compile(r"tk\d{4}x|e-C(?:S|HG)\d+|Ensono ref \w+")
 """What tells writes apart: the text of a message, the ticket's number, the worker's own mark."""
+MISSING = "An attachment from Ensono is missing here"
 _TOKEN = re.compile(r"tk\d{4}x")
 _STATE = re.compile(r"Ensono moved it to (\w+)")
 
@@ -138,10 +139,12 @@ def _may_be(effect: Effect, text: str) -> bool:
     if effect.verb == "create":
         number = json.dumps(effect.what["fields"].get("udf_fields", {}))
         return any(mark in text for mark in MARK.findall(number))
-    if f"/{effect.ticket}/" not in text:
+    if not re.search(rf"/{effect.ticket}[/?]", text):
         return False
     if effect.verb in {"add_level", "add_approver"}:
         return "/approval_levels" in text
+    if effect.verb == "status":
+        return str(effect.what["after"]).rpartition(" / ")[2] in text
     return any(mark in text for mark in MARK.findall(json.dumps(effect.what)))
 
 
@@ -156,7 +159,7 @@ def explained_by(
     """The places of the messages that may have brought this effect about; None where nothing can be told of it.
 
     What Ensono sent again does nothing, but for a file: where the desk had refused it, or where its ticket has a new counterpart
-    meanwhile, it is put there now.
+    meanwhile, it is put there now, or a note that it can't be had.
 
     Args:
         before: the worker's earlier effects for the same ticket.
@@ -166,7 +169,8 @@ def explained_by(
         return None
     tokens = tokens_of(effect)
     if tokens and effect.verb != "notify":
-        again = forgotten or (effect.verb == "attach" and any(tokens_of(each) & tokens for each in before))
+        of_a_file = effect.verb == "attach" or MISSING in str(effect.what.get("text"))
+        again = forgotten or (of_a_file and any(tokens_of(each) & tokens for each in before))
         return [place for place, each in enumerate(sent) if each.tokens & tokens and (again or not each.again)]
     first = [(place, each) for place, each in enumerate(sent) if forgotten or not each.again]
     if effect.verb == "status" and effect.kind == "request":

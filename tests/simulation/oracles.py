@@ -195,7 +195,9 @@ class Oracles:
         at_the_same_time = [each for each in self._plan.outages if each.start < outage.end and each.end > outage.start]
         if {each.kind for each in at_the_same_time} & {OutageKind.QUEUE_503, OutageKind.DESK_WRITES_500}:
             return
-        if max(self._plan.trouble.values()) > CALM or self._plan.slow_s:  # what else goes wrong costs receives of its own
+        if (
+            max(self._plan.trouble.values()) > CALM or self._plan.slow_s
+        ):  # what else goes wrong costs receives of its own
             return
         began = world_time() - (outage.end - outage.start)
         receives = Counter(

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from envision_worker.app import Worker
+from envision_worker.ledger.records import Kept
 from envision_worker.operations import Operations
+from envision_worker.outcome import DeadLetterReason
 from envision_worker.report import Result
 from simulation.approvers import Approvers
 from simulation.at_rest import AtRest
@@ -170,8 +172,11 @@ class Simulation:
                 self._down_s = fate.down_s
                 await self._stop()
 
+    def _is_up(self) -> bool:
+        return self.world.worker is not None and not self.world.life.dead
+
     async def _stop(self) -> None:
-        if self.world.worker is None or self.world.life.dead:
+        if not self._is_up():
             return
         began = asyncio.get_running_loop().time()
         try:
@@ -181,8 +186,9 @@ class Simulation:
         self.oracles.stopped(asyncio.get_running_loop().time() - began)
 
     async def _operate(self, do: Callable[[Worker], object]) -> None:
-        if self.world.worker is None or self.world.life.dead:
+        if not self._is_up():
             return
+        assert self.world.worker is not None
         try:
             await self.world.inside(do(self.world.worker))  # type: ignore[arg-type]
         except Died:
@@ -195,7 +201,7 @@ class Simulation:
         await asyncio.sleep(outage.end - outage.start)
         self._switch(outage.kind, on=False)
         self.oracles.outage_ended(outage)
-        if self._must_resume(outage):
+        if self._must_resume(outage) and self._is_up():
             ended, deaths, within_s = world_time(), self.counts["deaths"], self._patience_s(outage)
             await asyncio.sleep(within_s)
             if self.counts["deaths"] == deaths:
@@ -235,7 +241,7 @@ class Simulation:
     async def _heal(self) -> None:
         for trouble in self.trouble.values():
             trouble.rate = trouble.slow_s = trouble.refusals = 0.0
-        if self.world.worker is None or self.world.life.dead:
+        if not self._is_up():
             await self.world.kill()
             await self.world.start()
         self.world.life.dies_after = None
@@ -256,12 +262,18 @@ class Simulation:
         do = Operations(worker)
         for dead in await worker.parts.ledger.messages.dead_letters():
             self.counts["dead letters"] += 1
-            if dead.message_id in self.traffic.known.poison:
+            if self._is_hopeless(dead):
                 self.oracles.discarded(dead.message_id)
                 await do.discard(dead.message_id, "nobody can apply it")
             else:
                 report = await do.retry(dead.message_id)
                 self.counts["retried"] += report.result is Result.DONE
+
+    def _is_hopeless(self, dead: Kept) -> bool:
+        """Whether nobody can apply it: poison, or a number told again whose ticket was replaced before the ledger was lost."""
+        known = self.traffic.known
+        told_again = known.ledger_lost and dead.message_id in known.resent
+        return dead.message_id in known.poison or (told_again and dead.reason == DeadLetterReason.COUNTERPART_TAKEN)
 
 
 def simulate(seed: str, folder: Path, plant: Plant | None = None) -> Report:
