@@ -117,14 +117,14 @@ class Lane:
 
     async def _carried_through(self, item: Kept) -> bool:
         """Whether it was handled, settled and acknowledged. It gives up its place while it is deleted: others work meanwhile."""
-        async with self._place():
-            if not await self._may_begin(item):
+        async with self._place(), self._parts.crowd.place(alone=item.unclean_ends >= UNCLEAN_ENDS_ALONE):
+            if not await self._may_begin(item):  # asked last: while it waited, a newer read may have brought it
                 return False
             started = self._parts.clock.monotonic()
             self.began = started if self.began is None else self.began
             live = self._live.get(item.message_id)
             self._begun = live.window if live else None
-            outcome = await self._handle(item)
+            outcome = await self._parts.deliveries.handle(item, self._turn, live=item.message_id in self._live)
             self._begun = None
             self.outcomes.append((item, outcome))
         if not isinstance(outcome, Applied | OutOfScope):
@@ -140,10 +140,6 @@ class Lane:
 
     def _place(self) -> AbstractAsyncContextManager[None]:
         return nullcontext() if self._from_copies else self._parts.places.one(goes_on=bool(self._begun_in))
-
-    async def _handle(self, item: Kept) -> Outcome:
-        async with self._parts.crowd.place(alone=item.unclean_ends >= UNCLEAN_ENDS_ALONE):
-            return await self._parts.deliveries.handle(item, self._turn, live=item.message_id in self._live)
 
     # --- what may be begun -------------------------------------------------------------------------------------------
 
