@@ -96,7 +96,8 @@ class Trouble(Faults):
                 return spoiled
         if self._rng.random() < self.rate and (self._mischief is Mischief.ANY or request.method in WRITES):
             self.hits += 1
-            return slow, self._spoiled(request)
+            fault = self._spoiled(request)
+            return 0.0 if fault.kind is FaultKind.HANG_BEFORE else slow, fault  # else it would be too late
         if self.refusals and request.method in {"POST", "PUT"} and self._rng.random() < self.refusals:
             self.hits += 1
             return slow, Fault(FaultKind.STATUS, status=400, body=REFUSAL)
@@ -118,6 +119,7 @@ class Trouble(Faults):
         writes = request.method in WRITES
         tickets = "/tickets/" in request.raw_path
         reads_queue = request.raw_path.endswith("/queue")
+        accounts = "/oauth/" in request.raw_path  # another server, with limits of its own
         down: dict[OutageKind, bool] = {
             OutageKind.DESK_503: True,
             OutageKind.DESK_WRITES_500: writes,
@@ -134,11 +136,9 @@ class Trouble(Faults):
                 return 0.0, Fault(FaultKind.STATUS, status=403, body=b'{"message": "Forbidden"}')
             case OutageKind.DESK_LOGIN_PAGE:
                 return 0.0, Fault(FaultKind.HTML)
-            case OutageKind.DESK_THROTTLES if (
-                "/oauth/" not in request.raw_path
-            ):  # that is another server's, with limits of its own
+            case OutageKind.DESK_THROTTLES if not accounts:
                 return 0.0, self._throttled()
-            case OutageKind.DESK_THROTTLES_WRITES if writes:
+            case OutageKind.DESK_THROTTLES_WRITES if writes and not accounts:
                 return 0.0, self._throttled()
         return NO_TROUBLE
 
