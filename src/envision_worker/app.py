@@ -1,22 +1,14 @@
 """The worker, put together: the one module that names what works with what. Nothing here listens to the outside or ends the process."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from envision_worker.clock import Clock
-from envision_worker.config.model import Config
-from envision_worker.desks.desk import Desk
-from envision_worker.ensono.connect import EnvisionConnect
-from envision_worker.ensono.downloads import Downloader
 from envision_worker.gauging import GaugeBoard
 from envision_worker.handlers.effects import DESK, ENSONO, Unsettled
 from envision_worker.handlers.ticket_locks import TicketLocks
 from envision_worker.handlers.work import HandlerSettings, Peers
-from envision_worker.intake.calls import Calls
 from envision_worker.intake.consumer import Consumer
 from envision_worker.intake.delivery import Deliveries, Rules
 from envision_worker.intake.files import SpooledFiles
@@ -27,31 +19,15 @@ from envision_worker.intake.lanes import Lanes
 from envision_worker.intake.saving import recalled_saves
 from envision_worker.intake.trial import Trials
 from envision_worker.intake.watermarks import Watermarks
-from envision_worker.ledger.ledger import Ledger
 from envision_worker.ledger.records import LedgerUnavailable
+from envision_worker.parts import Parts
 from envision_worker.relay.approvals import ApprovalRelay
 from envision_worker.rounds import Rounds
-from envision_worker.telemetry.facts import Facts
 from envision_worker.telemetry.gauges import Gauges
 
 BORN = "born"
 PAUSED = "paused"
 DAY_S = 86400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the worker is made of: opened by the caller, closed by the caller."""
-
-    config: Config
-    ledger: Ledger
-    desk: Desk
-    connect: EnvisionConnect
-    downloader: Downloader
-    calls: Calls
-    clock: Clock
-    facts: Facts
-    rng: random.Random
 
 
 class Worker:
@@ -67,7 +43,7 @@ class Worker:
         watermarks: Watermarks,
         saves: int,
     ) -> None:
-        config, clock, facts, ledger = parts.config, parts.clock, parts.facts, parts.ledger
+        config, clock, facts = parts.config, parts.clock, parts.facts
         self.parts = parts
         self.lost: asyncio.Future[LedgerUnavailable] = asyncio.get_running_loop().create_future()
         """Done where the ledger can't be used any more: nothing can go on without it."""
@@ -80,67 +56,83 @@ class Worker:
         parts.calls.tell(DESK, self.desk_gate.heard)
         parts.calls.tell(ENSONO, self.ensono_gate.heard)
         settings = HandlerSettings.of(config, born=born)
-        peers = Peers(parts.desk, parts.connect, ledger, self.files, clock, facts, settings)
-        deliveries = Deliveries(
-            peers, unsettled, Rules(config.scope, config.queue.max_receives, 2 * config.queue.poll_interval_s)
+        self.lanes = self._made_lanes(settings, unsettled)
+        self.consumer = self._made_consumer(saves)
+        self.lanes.on_acknowledged = self.consumer.counts.forget
+        self.desk_gate.on_open = self.ensono_gate.on_open = self.consumer.wake
+        self.trials = Trials(parts.ledger, self.lanes, unsettled, paused=lambda: self.paused)
+        self.relay = self._made_relay(settings, unsettled)
+        self.housekeeping = self._made_housekeeping()
+        self._board = GaugeBoard(
+            config, parts.ledger, parts.connect, clock, self.gates, self.files, self.lanes, self.consumer, watermarks
         )
-        self.lanes = Lanes(
-            deliveries,
+        self._hint = asyncio.Event()
+        self._reading: asyncio.Task[None] | None = None
+        self._rounds = Rounds(clock, facts, ledger_lost=self.ledger_lost)
+
+    # --- put together ------------------------------------------------------------------------------------------------
+
+    def _made_lanes(self, settings: HandlerSettings, unsettled: Unsettled) -> Lanes:
+        parts, config = self.parts, self.parts.config
+        peers = Peers(parts.desk, parts.connect, parts.ledger, self.files, parts.clock, parts.facts, settings)
+        rules = Rules(config.scope, config.queue.max_receives, 2 * config.queue.poll_interval_s)
+        return Lanes(
+            Deliveries(peers, unsettled, rules),
             parts.connect,
-            ledger,
-            clock,
-            facts,
+            parts.ledger,
+            parts.clock,
+            parts.facts,
             side_by_side=config.worker.parallel_tickets,
             gates_open=self.gates.cleared,
             ledger_lost=self.ledger_lost,
             tickets=self.tickets,
         )
-        self.consumer = Consumer(
+
+    def _made_consumer(self, saves: int) -> Consumer:
+        parts = self.parts
+        return Consumer(
             parts.connect,
-            ledger,
+            parts.ledger,
             self.lanes,
             self.files,
-            watermarks,
-            clock,
-            facts,
-            config.queue,
+            self.watermarks,
+            parts.clock,
+            parts.facts,
+            parts.config.queue,
             gates=self.gates,
             rng=parts.rng,
             saves=saves,
         )
-        self.lanes.on_acknowledged = self.consumer.counts.forget
-        self.desk_gate.on_open = self.ensono_gate.on_open = self.consumer.wake
-        self.trials = Trials(ledger, self.lanes, unsettled, paused=lambda: self.paused)
-        self.relay = ApprovalRelay(
+
+    def _made_relay(self, settings: HandlerSettings, unsettled: Unsettled) -> ApprovalRelay:
+        parts = self.parts
+        return ApprovalRelay(
             parts.desk,
             parts.connect,
-            ledger,
+            parts.ledger,
             self.tickets,
             unsettled,
-            clock,
-            facts,
-            config.approvals,
+            parts.clock,
+            parts.facts,
+            parts.config.approvals,
             settings.zone,
             desk_open=lambda: self.desk_gate.is_open and not self.consumer.stopping,
             ensono_open=lambda: self.ensono_gate.is_open and not self.consumer.stopping,
         )
-        self.housekeeping = Housekeeping(
-            ledger,
+
+    def _made_housekeeping(self) -> Housekeeping:
+        parts = self.parts
+        return Housekeeping(
+            parts.ledger,
             self.lanes,
             self.files,
-            watermarks,
-            clock,
-            facts,
-            config.queue,
+            self.watermarks,
+            parts.clock,
+            parts.facts,
+            parts.config.queue,
             may_work=self.may_work,
-            keep_applied_s=config.state.keep_applied_days * DAY_S,
+            keep_applied_s=parts.config.state.keep_applied_days * DAY_S,
         )
-        self._board = GaugeBoard(
-            config, ledger, parts.connect, clock, self.gates, self.files, self.lanes, self.consumer, watermarks
-        )
-        self._hint = asyncio.Event()
-        self._reading: asyncio.Task[None] | None = None
-        self._rounds = Rounds(clock, facts, ledger_lost=self.ledger_lost)
 
     # --- running -----------------------------------------------------------------------------------------------------
 

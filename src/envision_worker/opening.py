@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, SecretStr
 from structlog.typing import FilteringBoundLogger
 
-from envision_worker.app import Parts, Worker, assemble
+from envision_worker.app import Worker, assemble
 from envision_worker.clock import SystemClock
 from envision_worker.config.mapping import MappingKind
 from envision_worker.config.model import Config
@@ -23,6 +23,7 @@ from envision_worker.handlers.effects import ENSONO
 from envision_worker.intake.calls import Calls
 from envision_worker.ledger.records import LedgerUnavailable
 from envision_worker.ledger.sqlite import SqliteLedger, open_ledger
+from envision_worker.parts import Parts
 from envision_worker.telemetry.facts import Facts
 from envision_worker.telemetry.logs import new_log, writes_to_journal
 from envision_worker.telemetry.metrics import Metrics

@@ -5,8 +5,8 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from envision_worker.app import Parts
 from envision_worker.ensono.connect import EnvisionConnect, QueueRead
+from envision_worker.parts import Parts
 from envision_worker.simulators.faults import Fault, FaultKind
 from worlds.simulated import World
 from worlds.watched import Watched

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import httpx
 import structlog
 
-from envision_worker.app import Parts, Worker, assemble
+from envision_worker.app import Worker, assemble
 from envision_worker.desks.manageengine.desk import ManageEngineDesk
 from envision_worker.ensono.connect import EnvisionConnect
 from envision_worker.ensono.downloads import Downloader
@@ -19,6 +19,7 @@ from envision_worker.intake.calls import Calls
 from envision_worker.ledger.database import InlineDatabase, Statement, connect
 from envision_worker.ledger.sqlite import SqliteLedger, count_unclean_ends
 from envision_worker.opening import life_names
+from envision_worker.parts import Parts
 from envision_worker.simulators.ensono.app import EnsonoSimulator
 from envision_worker.simulators.faults import Faults
 from envision_worker.simulators.http import Application, Sleep
