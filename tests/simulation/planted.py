@@ -3,12 +3,13 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from envision_worker.app import Parts, Worker
+from envision_worker.app import Worker
 from envision_worker.desks.manageengine.desk import ManageEngineDesk
 from envision_worker.intake.delivery import Deliveries
 from envision_worker.intake.gate import Gate
 from envision_worker.intake.lane import Live
 from envision_worker.intake.lanes import Lanes
+from envision_worker.parts import Parts
 from envision_worker.relay.decisions import Decisions
 from envision_worker.vocabulary import MessageId
 from simulation import defects
