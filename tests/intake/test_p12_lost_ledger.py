@@ -1,10 +1,14 @@
 """P12: with an empty ledger the worker finds on the desk what an earlier one did, and makes nothing a second time."""
 
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from envision_worker.simulators.faults import FaultKind
+from envision_worker.simulators.ensono.scenario import Scenario
+from envision_worker.simulators.faults import Fault, FaultKind
+from envision_worker.simulators.manageengine.tickets import Ticket
 from intake.queues import on_desk, said, ticket, until, writes
 from worker.stories import EDITIONS, fitting, only_request, verbs, virtual
 from worlds.configuration import Edition
@@ -84,3 +88,69 @@ async def test_a_write_whose_answer_and_whose_ledger_were_lost_is_found_on_the_d
     async with world.working():
         await world.quiet()
     assert_once(world, number)
+
+
+def opened_again(scenario: Scenario) -> Iterator[object]:
+    """Resolved and opened again; the policy makes another ticket of it."""
+    number = scenario.incident_create(shortDescription="once")
+    yield number
+    yield scenario.ticket_resolve(number)
+    yield scenario.ticket_reopen(number)
+
+
+def redrafted(scenario: Scenario) -> Iterator[object]:
+    """A change goes back to New, and is assessed again."""
+    number = scenario.change_create()
+    yield number
+    yield scenario.change_redraft(number)
+    yield scenario.change_state(number, "Assess")
+
+
+def assessed_again(scenario: Scenario) -> Iterator[object]:
+    """A change that was scheduled is assessed again, though no Redraft came."""
+    number = scenario.change_create()
+    yield number
+    yield scenario.change_state(number, "Scheduled")
+    yield scenario.change_state(number, "Assess")
+
+
+ROUNDS = pytest.mark.parametrize("rounds", [opened_again, redrafted, assessed_again])
+
+
+@ROUNDS
+@pytest.mark.parametrize("edition", EDITIONS)
+@pytest.mark.parametrize("answer", ["came", "is on its way"])
+@virtual
+async def test_what_led_to_another_ticket_does_not_lead_there_again_when_all_of_it_comes_once_more(
+    tmp_path: Path, rounds: Callable[[Scenario], Iterator[object]], edition: Edition, answer: str
+) -> None:
+    world = World(tmp_path, edition=edition, settings=fitting(policy={"reopen": "new_ticket"}))
+    for _ in rounds(world.ensono.scenario):
+        await world.clock.sleep(1)
+    says_it_is_deleted = json.dumps({"DeleteMessageResponse": {"ResponseMetadata": {"RequestId": "none"}}}).encode()
+    world.ensono.faults.add(Fault(FaultKind.STATUS, "DELETE", status=200, body=says_it_is_deleted, times=None))
+    await world.start()
+    await until(world, lambda: verbs(world).count("create") == 1, step_s=0.05)
+    if answer == "is on its way":
+        on_desk(world, FaultKind.HANG_AFTER, path=f"*/{world.desk.journal[0].kind}s", seconds=20.0)
+    await until(world, lambda: verbs(world).count("create") == 2, step_s=0.05)
+    if answer == "came":
+        await world.clock.sleep(20)
+    await world.kill()
+    stood = [state(each) for each in tickets(world)]
+    world.lose_ledger()
+    world.ensono.faults.clear()
+    async with world.working():
+        await world.quiet()
+    assert verbs(world).count("create") == 2
+    if answer == "came":
+        assert [state(each) for each in tickets(world)] == stood
+
+
+def tickets(world: World) -> list[Ticket]:
+    """All that were made on the desk, oldest first."""
+    return [world.desk.ticket(each.kind, each.ticket) for each in world.desk.journal if each.verb == "create"]
+
+
+def state(of: Ticket) -> tuple[str, str]:
+    return of.id, str(of.fields["status"])

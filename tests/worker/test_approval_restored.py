@@ -11,6 +11,8 @@ from worlds.changes import CAB, SECOND, ChangeWorld, lived
 from worlds.configuration import Edition
 from worlds.virtual_time import in_virtual_time
 
+DEDUPLICATED_S = 301.0
+"""What Ensono sends again before is swallowed by its queue."""
 EDITIONS = pytest.mark.parametrize("edition", ["on_premises", "cloud"])
 GROUP = "noreply@client.com"
 MAPPED = {"approvals": {"approvers": {GROUP: [CAB, SECOND]}}}
@@ -257,3 +259,39 @@ def test_the_round_after_a_loss_is_a_new_one_as_ever(tmp_path: Path) -> None:
         assert [each.counted for each in world.decisions(number)] == [True]
 
     lived(tmp_path, story)
+
+
+@EDITIONS
+@pytest.mark.parametrize("first", ["the redraft", "what is sent again", "the next round"])
+@pytest.mark.parametrize("what", ["approval", "comment"])
+def test_what_is_sent_again_after_a_redraft_is_not_taken_for_another_round_though_the_ledger_was_lost(
+    tmp_path: Path, edition: Edition, first: str, what: str
+) -> None:
+    async def story(world: ChangeWorld) -> None:
+        scenario = world.ensono.scenario
+        number = await asked(world)
+        said = scenario.notes(number, "once") if what == "comment" else message_of(world, "Approval Request")
+        await world.settled()
+        redraft = scenario.change_redraft(number)
+        await world.settled()
+        if first == "the next round":
+            scenario.change_state(number, "Assess", approvers=[("Sam", SECOND)])
+            await world.settled()
+        await asyncio.sleep(DEDUPLICATED_S)
+        await world.stop()
+        if first == "the redraft":
+            scenario.resend(redraft)
+        assert scenario.resend(said) != said
+        world.lose_ledger()
+        before = list(world.desk.journal)
+        await world.start()
+        await world.settled()
+        assert [effect for effect in world.desk.journal[len(before) :] if effect.by == "api"] == []
+
+    lived(tmp_path, story, edition=edition)
+
+
+def message_of(world: ChangeWorld, transaction_type: str) -> str:
+    """The MessageId of the last message of this type."""
+    sent = world.ensono.scenario.announcer.announced
+    return [each.message_id for each in sent if each.transaction_type == transaction_type][-1]

@@ -1,10 +1,12 @@
 """Opened again at Ensono while the counterpart is resolved or closed: the three policies of the guide (Re-open)."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from envision_worker.simulators.manageengine.tickets import Ticket
 from worker.stories import (
     EDITIONS,
     dead_letters,
@@ -130,6 +132,29 @@ async def test_a_closed_ticket_that_takes_no_fields_keeps_the_number_and_the_new
     assert number_on(world, new) == number
     assert "still here" in note_words(new)[0]
     assert f"It goes on as {new.number}." in note_words(old)[-1]
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+@virtual
+async def test_the_new_ticket_tells_with_what_it_began_and_still_does_when_ensono_describes_it_anew(
+    tmp_path: Path, edition: Edition
+) -> None:
+    async with story(tmp_path, edition=edition, settings=policy("new_ticket")) as world:
+        number = await ended_request(world, "Resolved")
+        world.ensono.scenario.ticket_reopen(number)
+        await world.quiet()
+        old, new = world.requests()
+        assert "Continues with" not in old.fields["description"]
+        began = beginning(new)
+        world.ensono.scenario.ticket_update(number, description="Smoke as well")
+        await world.quiet()
+    assert "Smoke as well" in new.fields["description"]
+    assert beginning(new) == began
+
+
+def beginning(ticket: Ticket) -> str:
+    (line,) = re.findall(r"Continues with what Ensono sent at \S+ \(ref \w+\)", str(ticket.fields["description"]))
+    return str(line)
 
 
 @virtual

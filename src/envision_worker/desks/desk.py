@@ -46,6 +46,7 @@ class DeskTicket:
         status: the status's name. stage: the stage's name, None for requests.
         trashed: it is in the trash: still readable, no longer there for people.
         created: when, None where the desk does not tell.
+        description: HTML; empty where the ticket stands in a list.
     """
 
     ref: DeskRef
@@ -57,6 +58,7 @@ class DeskTicket:
     stage: str | None = None
     trashed: bool = False
     created: datetime | None = None
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)

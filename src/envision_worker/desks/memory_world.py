@@ -81,6 +81,7 @@ class World:
             stage=stage if is_change else None,
             trashed=ticket.trashed,
             created=ticket.created,
+            description=ticket.fields.description or "",
         )
 
     def searchable(self, kind: DeskKind) -> list[Ticket]:

@@ -68,7 +68,7 @@ async def restore_approvals(
     ref = DeskRef(link.kind, link.desk_id)
     levels = await desk.approvals(ref)
     ids = {level.id for level in levels if life is Life.OPEN or level.state is not ApprovalState.APPROVED}
-    told = [each for each in await _told_on(desk, ref) if each.level_id in ids] if ids else []
+    told = [each for each in await told_on(desk, ref) if each.level_id in ids] if ids else []
     restored = [_record(each, link, now) for each in _latest(told) if not await ledger.approvals.get(each.approval_id)]
     if restored:
         await ledger.approvals.save(*restored)
@@ -82,7 +82,8 @@ def _latest(told: Iterable[Told]) -> Iterable[Told]:
     return {each.approval_id: each for each in told}.values()
 
 
-async def _told_on(desk: Desk, ref: DeskRef) -> list[Told]:
+async def told_on(desk: Desk, ref: DeskRef) -> list[Told]:
+    """The approvals that the notes on a change tell of, in the desk's order. Raises the desk's errors."""
     told: list[Told | None] = []
     for stub in await desk.notes(ref):
         try:

@@ -7,6 +7,7 @@ from envision_worker.ensono.messages import Approval, ApprovalRequest
 from envision_worker.handlers.approval_levels import Asking, ask_for
 from envision_worker.handlers.approval_notes import TITLE, note_lines
 from envision_worker.handlers.counterpart import GONE_STATES, counterpart
+from envision_worker.handlers.said_before import asked_before
 from envision_worker.handlers.values import is_status
 from envision_worker.handlers.work import Counterpart, Work
 from envision_worker.handlers.writing import add_remark
@@ -26,13 +27,12 @@ async def apply(work: Work, transaction: ApprovalRequest) -> Applied | DeadLette
     if work.kind is not DeskKind.CHANGE:
         detail = f"Approval Request is for changes, and {transaction.ticket} is no change: {transaction.ticket_type}"
         return DeadLetter(DeadLetterReason.NOT_FOR_THIS_TICKET_TYPE, detail)
+    if await _is_known(work, transaction.approval) or await asked_before(work, transaction.approval):
+        return Applied(already=True)
     found = await counterpart(work)
     if found is None or is_status(transaction.fields.state, *GONE_STATES):  # nobody waits for a decision any more
         return Applied()
-    known = await work.peers.ledger.approvals.get(transaction.approval.id)
-    if known is not None:
-        if known.ticket != transaction.ticket:
-            raise MalformedMessage("Body.approvalId", f"is that of an approval of {known.ticket}")
+    if await _is_known(work, transaction.approval):  # since its change was found again
         return Applied(already=True)
     records = await work.peers.ledger.approvals.of_ticket(transaction.ticket)
     of_round = [record for record in records if record.round == found.link.generation]
@@ -42,6 +42,13 @@ async def apply(work: Work, transaction: ApprovalRequest) -> Applied | DeadLette
         await _keep(work, found, transaction.approval, (), "", ApprovalStatus.SUPERSEDED)
         return Applied()
     return await _ask(work, found, transaction.approval, of_round)
+
+
+async def _is_known(work: Work, approval: Approval) -> bool:
+    known = await work.peers.ledger.approvals.get(approval.id)
+    if known is not None and known.ticket != work.transaction.ticket:
+        raise MalformedMessage("Body.approvalId", f"is that of an approval of {known.ticket}")
+    return known is not None
 
 
 async def _ask(

@@ -10,6 +10,7 @@ from envision_worker.ensono.messages import Redraft, ReturnEnsonoNum, Transactio
 from envision_worker.errors import Refused, RefusedFor
 from envision_worker.handlers import texts
 from envision_worker.handlers.approval_notes import restore_approvals
+from envision_worker.handlers.beginnings import Beginning
 from envision_worker.handlers.effects import ENSONO
 from envision_worker.handlers.fields_update import complete
 from envision_worker.handlers.values import ENDED, is_status, mapped, open_status
@@ -30,9 +31,14 @@ async def counterpart(work: Work) -> Counterpart | None:
     """The desk ticket to work on: the one there is, else a new one, else None where this transaction may not make one.
 
     A new one's number has gone to Ensono when this returns.
+
+    Raises:
+        AppliedBefore: by a ledger that was lost.
     """
     link = await work.peers.ledger.links.current(work.transaction.ticket)
     found = await (_follow(work, link) if link else _adopt(work))
+    if found is not None and found.link.adopted and work.is_from_before and _began_after(work.transaction, found):
+        raise AppliedBefore
     if found is None or _is_over(work.transaction, found):
         if not may_create(work.transaction):
             work.adopted = found is not None and found.link.adopted
@@ -42,6 +48,15 @@ async def counterpart(work: Work) -> Counterpart | None:
         await work.peers.ledger.links.save(found.link)
     work.adopted = found.link.adopted
     return await return_number(work, await _completed(work, found))
+
+
+class AppliedBefore(Exception):
+    """The counterpart began with a message that was sent later, so this one had been settled by then: order was kept."""
+
+
+def _began_after(transaction: Transaction, found: Counterpart) -> bool:
+    beginning = Beginning.read(found.ticket.description)
+    return beginning is not None and beginning.is_after(transaction)
 
 
 def may_create(transaction: Transaction) -> bool:
@@ -182,6 +197,8 @@ async def make(work: Work, generation: int) -> Counterpart:
     )
     wanted = replace(wanted, **_standing(work))
     remarks = [f"No mapping for {line}" for line in given.unmapped]
+    if generation > 1:
+        remarks.append(Beginning.of(transaction).line)
 
     def describe(dropped: Sequence[str]) -> str:
         told = remarks + [f"Not accepted by the desk: {line}" for line in dropped]

@@ -6,6 +6,7 @@ from envision_worker.desks.desk import Fields, Life
 from envision_worker.ensono.fields import TicketFields
 from envision_worker.errors import Refused, RefusedFor
 from envision_worker.handlers import texts
+from envision_worker.handlers.beginnings import Beginning
 from envision_worker.handlers.values import mapped
 from envision_worker.handlers.work import Counterpart, Work
 from envision_worker.handlers.writing import add_remark, set_fields
@@ -23,20 +24,22 @@ async def apply_fields(
     Args:
         but: fields that are applied elsewhere.
     """
-    wanted = _wanted(work, changed, describe=changed.description is not None)
+    wanted = _wanted(work, found, changed, describe=changed.description is not None)
     await _set(work, found, changed, wanted, key=f"{work.transaction.message_id}:fields", but=_NOT_TOLD | but)
 
 
 async def complete(work: Work, found: Counterpart) -> None:
     """Set title, description and every field that the desk has; the description tells them all."""
     fields = work.transaction.fields
-    wanted = _wanted(work, fields, describe=True)
+    wanted = _wanted(work, found, fields, describe=True)
     key = f"complete:{found.link.generation}"
     await _set(work, found, fields, wanted, key=key, but=frozenset(fields.given()))
 
 
-def _wanted(work: Work, given: TicketFields, *, describe: bool) -> Fields:
-    text = texts.description(work.transaction, work.peers.settings.zone) if describe else None
+def _wanted(work: Work, found: Counterpart, given: TicketFields, *, describe: bool) -> Fields:
+    beginning = Beginning.read(found.ticket.description)
+    remarks = [beginning.line] if beginning else []  # what this ticket began with stays on it
+    text = texts.description(work.transaction, work.peers.settings.zone, remarks) if describe else None
     return replace(mapped(work, given).fields, title=given.short_description, description=text)
 
 

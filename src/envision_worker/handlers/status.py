@@ -135,7 +135,7 @@ async def _open(work: Work, found: Counterpart, given: TicketFields) -> Counterp
     if name is None:
         await _tell_unmapped(work, found, given)
         return found
-    if found.ticket.life is not Life.OPEN:
+    if found.ticket.life is not Life.OPEN and not found.is_made_by(work.transaction):
         policy = work.peers.settings.reopen
         if policy is Reopen.NEW_TICKET:
             return await _new_ticket(work, found)

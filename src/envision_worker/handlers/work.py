@@ -12,6 +12,7 @@ from envision_worker.config.sections import ApprovalsSettings, Reopen
 from envision_worker.desks.desk import Desk, DeskRef, DeskTicket, LocalFile
 from envision_worker.ensono.connect import EnvisionConnect
 from envision_worker.ensono.messages import Attachment, Transaction
+from envision_worker.handlers.beginnings import Beginning
 from envision_worker.handlers.effects import Effects
 from envision_worker.ledger.ledger import Ledger
 from envision_worker.ledger.records import Link
@@ -131,12 +132,17 @@ class Work:
 
     @property
     def may_be_repeated(self) -> bool:
-        """Whether a ledger that was lost may have applied this transaction already, on a counterpart that this one only found.
+        """Whether a ledger that was lost may have applied this transaction already, on a counterpart that this one only found."""
+        return self.adopted and self.is_from_before
+
+    @property
+    def is_from_before(self) -> bool:
+        """Whether it was sent before this ledger was made, as far as clocks can tell.
 
         Where it seems to come from the future, our clock is behind, and nothing can be told from when the ledger was made.
         """
         sent = self.transaction.sent.timestamp()
-        return self.adopted and not self.peers.settings.born + CLOCKS_APART_S <= sent <= self.now() + CLOCKS_APART_S
+        return not self.peers.settings.born + CLOCKS_APART_S <= sent <= self.now() + CLOCKS_APART_S
 
     def saw(self, ticket: DeskTicket) -> None:
         """The ticket's next message in this read, if it comes soon, may take it that its counterpart still stands so."""
@@ -171,4 +177,7 @@ class Counterpart:
 
     def is_made_by(self, transaction: Transaction) -> bool:
         """Whether it came into being from this very transaction, and so carries all that it says."""
-        return not self.link.adopted and self.link.created_by == transaction.message_id
+        if not self.link.adopted:
+            return self.link.created_by == transaction.message_id
+        beginning = Beginning.read(self.ticket.description)
+        return beginning is not None and beginning.is_by(transaction)

@@ -11,6 +11,7 @@ from envision_worker.ensono.parsing import parse
 from envision_worker.ensono.spool import SpoolFull
 from envision_worker.errors import KeyRefused, Malformed, PeerError, Refused, Throttled, Unsure
 from envision_worker.handlers import table
+from envision_worker.handlers.counterpart import AppliedBefore
 from envision_worker.handlers.effects import Effects, StillUnknown, Unsettled
 from envision_worker.handlers.work import Peers, Turn, Work
 from envision_worker.intake.calls import Handling, handling
@@ -79,6 +80,8 @@ class Deliveries:
                 message_id=kept.message_id, ticket=kept.ticket, field=exc.field, problem=exc.problem
             )
             return DeadLetter(DeadLetterReason.MALFORMED, str(exc))
+        except AppliedBefore:
+            return Applied(already=True)
         except StillUnknown as exc:
             return RetryLater(LaterReason.OUTCOME_UNKNOWN, str(exc), exc.wait_s)
         except SpoolFull as exc:

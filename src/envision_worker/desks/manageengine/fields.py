@@ -178,6 +178,7 @@ class FieldMap:
             stage=stage if is_change else None,
             trashed=bool(flag(part(entity, "is_trashed"))) or part(entity, "deleted_time") is not None,
             created=moment(part(entity, "created_time")),
+            description=text(part(entity, "description")),
         )
 
     def shown_number(self, entity: Any) -> str:

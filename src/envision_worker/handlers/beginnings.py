@@ -1,0 +1,51 @@
+"""With which message of Ensono's a counterpart that replaced another began; it stands on the desk, for a ledger that was lost (P12)."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+from envision_worker.ensono.messages import Transaction
+from envision_worker.handlers.texts import own_mark, plain
+
+_LINE = re.compile(
+    r"Continues with what Ensono sent at (?P<sent>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) \(ref (?P<mark>\w+)\)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """The first message of a round. `sent` is UTC, in whole milliseconds as SentTimestamp is; `mark` tells its content."""
+
+    sent: datetime
+    mark: str
+
+    @classmethod
+    def of(cls, transaction: Transaction) -> Self:
+        """A round that begins with this transaction."""
+        return cls(transaction.sent, own_mark(transaction.ticket, transaction.content_key, "continues"))
+
+    @classmethod
+    def read(cls, description: str) -> Self | None:
+        """What the description of a desk ticket tells; None: it replaced no other. Ours is the last: above it speaks Ensono."""
+        lines = list(_LINE.finditer(plain(description)))
+        if not lines:
+            return None
+        try:
+            return cls(datetime.fromisoformat(lines[-1]["sent"]), lines[-1]["mark"])
+        except ValueError:  # written by somebody else: no such time
+            return None
+
+    @property
+    def line(self) -> str:
+        """How it stands in the description, for people, too."""
+        sent = self.sent.astimezone(UTC).isoformat(timespec="milliseconds")
+        return f"Continues with what Ensono sent at {sent.replace('+00:00', 'Z')} (ref {self.mark})"
+
+    def is_after(self, transaction: Transaction) -> bool:
+        """Whether everything that this transaction says had been applied before, as order was kept: it was sent earlier."""
+        return transaction.sent < self.sent
+
+    def is_by(self, transaction: Transaction) -> bool:
+        """Whether it was this very transaction."""
+        return self == Beginning.of(transaction)
