@@ -262,9 +262,9 @@ def test_the_round_after_a_loss_is_a_new_one_as_ever(tmp_path: Path) -> None:
 
 
 @EDITIONS
-@pytest.mark.parametrize("first", ["the redraft", "what is sent again", "the next round"])
+@pytest.mark.parametrize("first", ["the redraft", "what is sent again", "the next round", "the next after an end"])
 @pytest.mark.parametrize("what", ["approval", "comment"])
-def test_what_is_sent_again_after_a_redraft_is_not_taken_for_another_round_though_the_ledger_was_lost(
+def test_what_is_sent_again_after_its_round_is_not_taken_for_another_though_the_ledger_was_lost(
     tmp_path: Path, edition: Edition, first: str, what: str
 ) -> None:
     async def story(world: ChangeWorld) -> None:
@@ -272,15 +272,19 @@ def test_what_is_sent_again_after_a_redraft_is_not_taken_for_another_round_thoug
         number = await asked(world)
         said = scenario.notes(number, "once") if what == "comment" else message_of(world, "Approval Request")
         await world.settled()
-        redraft = scenario.change_redraft(number)
+        if first == "the next after an end":
+            world.desk.people.approve(world.change().number)
+            await world.polls()
+        end = scenario.change_close if first == "the next after an end" else scenario.change_redraft
+        ended = end(number)
         await world.settled()
-        if first == "the next round":
+        if first.startswith("the next"):
             scenario.change_state(number, "Assess", approvers=[("Sam", SECOND)])
             await world.settled()
         await asyncio.sleep(DEDUPLICATED_S)
         await world.stop()
         if first == "the redraft":
-            scenario.resend(redraft)
+            scenario.resend(ended)
         assert scenario.resend(said) != said
         world.lose_ledger()
         before = list(world.desk.journal)

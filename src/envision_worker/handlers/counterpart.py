@@ -114,7 +114,7 @@ async def _adopt(work: Work) -> Counterpart | None:
     if made:  # but the process ended before the link was kept
         link = _link_of_made(work, made, 1)
     else:
-        found = _chosen(await _candidates(work))
+        found = newest(await _candidates(work))
         if found is None:
             return None
         await _put_number(work, found)
@@ -164,7 +164,7 @@ def _may_be(transaction: Transaction, desk_id: str, ticket: DeskTicket) -> bool:
     return ticket.ensono_number in ("", transaction.ticket) or ticket.ref.id != desk_id
 
 
-def _chosen(candidates: Sequence[DeskTicket]) -> DeskTicket | None:
+def newest(candidates: Sequence[DeskTicket]) -> DeskTicket | None:
     """The newest that is not cancelled; else the newest: whether that is over is decided afterwards."""
     living = [ticket for ticket in candidates if ticket.life is not Life.CANCELLED]
     return max(living or candidates, key=_age, default=None)
