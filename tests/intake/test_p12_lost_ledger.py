@@ -9,7 +9,7 @@ import pytest
 from envision_worker.simulators.ensono.scenario import Scenario
 from envision_worker.simulators.faults import Fault, FaultKind
 from envision_worker.simulators.manageengine.tickets import Ticket
-from intake.queues import on_desk, said, ticket, until, writes
+from intake.queues import on_desk, said, sent, ticket, until, writes
 from worker.stories import EDITIONS, fitting, only_request, verbs, virtual
 from worlds.configuration import Edition
 from worlds.process import Died
@@ -154,3 +154,25 @@ def tickets(world: World) -> list[Ticket]:
 
 def state(of: Ticket) -> tuple[str, str]:
     return of.id, str(of.fields["status"])
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+@virtual
+async def test_a_comment_that_ensono_sends_again_is_known_on_the_ticket_that_was_opened_again_elsewhere(
+    tmp_path: Path, edition: Edition
+) -> None:
+    world = World(tmp_path, edition=edition, settings=fitting(policy={"reopen": "new_ticket"}))
+    async with world.working():
+        number = ticket(world, WORDS[:1])
+        (_, said_once) = sent(world, number)
+        world.ensono.scenario.ticket_resolve(number)
+        await world.quiet()
+        world.ensono.scenario.ticket_reopen(number)
+        await world.quiet()
+        await world.clock.sleep(301)
+    world.ensono.scenario.resend(said_once)
+    world.lose_ledger()
+    async with world.working():
+        world.ensono.scenario.notes(number, WORDS[1])
+        await world.quiet()
+    assert said(world, WORDS) == list(WORDS)

@@ -82,7 +82,7 @@ def _run(seeds: list[str], jobs: int) -> int:
 
 
 def _summary(seeds: int, failed: int, days: float, took_s: float, counts: Counter[str]) -> str:
-    kills = counts["deaths"] - counts["stop"] - counts["lose_ledger"]
+    kills = counts["deaths"] - counts["stopped or bereaved"]
     met = f"{counts['messages']} messages, {counts['faults']} faults, {counts['outages']} outages"
     ends = f"{kills} kills, {counts['stop']} stops, {counts['lose_ledger']} ledgers lost"
     return f"{seeds} seeds, {failed} failed; {days:.1f} days simulated in {took_s:.0f} s; {met}, {ends}; {counts['violations']} violations"

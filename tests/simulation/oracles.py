@@ -205,6 +205,7 @@ class Oracles:
             for entry in self._queue.journal
             if isinstance(entry, Received) and entry.at > began and self._reached_the_worker(entry)
             for each in entry.message_ids
+            if not self._spent_on(outage.kind.other_peer, each, entry.at)
         )
         for message_id, count in receives.items():
             if count > MOST_RECEIVES_IN_AN_OUTAGE * len(at_the_same_time) and not self._blocked(message_id):
@@ -224,14 +225,28 @@ class Oracles:
             for line in reversed(self._world.log)
         )
 
+    def _spent_on(self, peer: str, message_id: str, read_at: float) -> bool:
+        """Whether it was another peer that ended its lane in this read: that receive it would have lost without the outage, too."""
+        ticket, window_s = self._ticket(message_id), self._world.config.queue.visibility_timeout_s
+        return any(
+            line["event"] == "message_handled"
+            and line["ticket"] == ticket
+            and str(line["reason"]).startswith(f"{peer}_")
+            and read_at <= line["at"] <= read_at + window_s
+            for line in reversed(self._world.log)
+        )
+
+    def _ticket(self, message_id: str) -> str:
+        sent = self._world.ensono.scenario.announcer.announced
+        resent = self._known.resent.get(message_id, message_id)
+        announced = next((each.ticket for each in sent if each.message_id == resent), "")
+        return self._known.poison.get(message_id) or announced or _ticket_of(self._world.store, message_id)
+
     def _blocked(self, message_id: str) -> bool:
         """Whether its ticket has, or had, a dead letter, in this ledger or in one that was lost: what it loses, it loses to that."""
-        poison = self._known.poison
-        sent = self._world.ensono.scenario.announcer.announced
-        announced = next((each.ticket for each in sent if each.message_id == message_id), "")
-        ticket = poison.get(message_id) or announced or _ticket_of(self._world.store, message_id)
+        ticket = self._ticket(message_id)
         sql = "SELECT 1 FROM events WHERE ticket = ? AND what LIKE 'dead_letter%'"
-        return ticket in poison.values() or self._world.store.execute(sql, (ticket,)).fetchone() is not None
+        return ticket in self._known.poison.values() or self._world.store.execute(sql, (ticket,)).fetchone() is not None
 
 
 def state_of(store: sqlite3.Connection, message_id: str) -> str | None:

@@ -234,6 +234,17 @@ def _crowd(plan: Plan, rng: random.Random) -> Plan:
     return replace(plan, tickets=rng.randint(12, 40), side_by_side=places, actions=2, pause_s=plan.pause_s / 4)
 
 
+def _forgotten(plan: Plan, rng: random.Random) -> Plan:
+    """The ledger is lost, maybe twice, while Ensono sends much a second time; nothing else ends the process."""
+    losses = tuple(
+        Fate(Blow.LOSE_LEDGER, rng.uniform(0.2, 1.2) * plan.span_s, down_s=rng.choice((0.0, plan.poll_s)))
+        for _ in range(rng.choice((1, 1, 2)))
+    )
+    habits = Habits(resends=4.0, planners=rng.choice((4.0, 100.0)), asks=2.0)
+    pause_s = rng.uniform(60, 200)
+    return replace(plan, habits=habits, fates=losses, outages=plan.outages[:1], actions=10, pause_s=pause_s)
+
+
 def _peaceful(plan: Plan) -> Plan:
     """Without what would hide what a theme is about."""
     latency_s = min(plan.latency_s, 0.2)
@@ -249,4 +260,5 @@ THEMES: Mapping[str, Callable[[Plan, random.Random], Plan]] = {
     "poison": _poison,
     "board": _board,
     "crowd": _crowd,
+    "forgotten": _forgotten,
 }

@@ -150,6 +150,7 @@ class Simulation:
     async def _suffer(self, fate: Fate) -> None:
         await asyncio.sleep(fate.at)
         self.counts[fate.blow.name.lower()] += 1
+        self.counts["stopped or bereaved"] += self._is_up() and fate.blow in {Blow.STOP, Blow.LOSE_LEDGER}
         life = self.world.life
         match fate.blow:
             case Blow.CLOCK_JUMPS:

@@ -37,6 +37,11 @@ class OutageKind(StrEnum):
         return "desk" if self.value.startswith("desk") else "ensono"
 
     @property
+    def other_peer(self) -> str:
+        """The one that is not down."""
+        return "ensono" if self.peer == "desk" else "desk"
+
+    @property
     def spends_receives(self) -> bool:
         """Whether reading would still work, so that only a closed gate keeps the receives from being spent."""
         return self not in READING_FAILS and self is not OutageKind.DESK_WRITES_500

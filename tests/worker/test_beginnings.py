@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from envision_worker.handlers.beginnings import Beginning
+from envision_worker.vocabulary import PartnerTicketNumber
 
-OURS = Beginning(datetime(2026, 3, 2, 6, 0, 7, 123000, tzinfo=UTC), "0b8963d4")
-THEIRS = Beginning(datetime(2031, 1, 1, tzinfo=UTC), "ffffffff")
+OURS = Beginning(PartnerTicketNumber("CH-12"), datetime(2026, 3, 2, 6, 0, 7, 123000, tzinfo=UTC), "0b8963d4")
+THEIRS = Beginning(PartnerTicketNumber("77"), datetime(2031, 1, 1, tzinfo=UTC), "ffffffff")
 
 
 @pytest.mark.parametrize(
@@ -32,4 +33,4 @@ def test_what_tells_of_no_beginning_is_none(description: str) -> None:
 
 
 def test_people_can_read_it() -> None:
-    assert OURS.line == "Continues with what Ensono sent at 2026-03-02T06:00:07.123Z (ref 0b8963d4)"
+    assert OURS.line == "Continues CH-12 with what Ensono sent at 2026-03-02T06:00:07.123Z (ref 0b8963d4)"

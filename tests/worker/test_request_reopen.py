@@ -144,16 +144,17 @@ async def test_the_new_ticket_tells_with_what_it_began_and_still_does_when_enson
         world.ensono.scenario.ticket_reopen(number)
         await world.quiet()
         old, new = world.requests()
-        assert "Continues with" not in old.fields["description"]
+        assert "Continues" not in old.fields["description"]
         began = beginning(new)
         world.ensono.scenario.ticket_update(number, description="Smoke as well")
         await world.quiet()
     assert "Smoke as well" in new.fields["description"]
     assert beginning(new) == began
+    assert began.startswith(f"Continues {old.number} with")
 
 
 def beginning(ticket: Ticket) -> str:
-    (line,) = re.findall(r"Continues with what Ensono sent at \S+ \(ref \w+\)", str(ticket.fields["description"]))
+    (line,) = re.findall(r"Continues \S+ with what Ensono sent at \S+ \(ref \w+\)", str(ticket.fields["description"]))
     return str(line)
 
 

@@ -7,23 +7,31 @@ from typing import Self
 
 from envision_worker.ensono.messages import Transaction
 from envision_worker.handlers.texts import own_mark, plain
+from envision_worker.vocabulary import PartnerTicketNumber
 
 _LINE = re.compile(
-    r"Continues with what Ensono sent at (?P<sent>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) \(ref (?P<mark>\w+)\)"
+    r"Continues (?P<after>[\w-]{1,40}) with what Ensono sent at (?P<sent>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) \(ref (?P<mark>\w+)\)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """The first message of a round. `sent` is UTC, in whole milliseconds as SentTimestamp is; `mark` tells its content."""
+    """The first message of a round.
 
+    Attributes:
+        after: the number of the desk ticket that was replaced.
+        sent: UTC, in whole milliseconds as SentTimestamp is.
+        mark: tells the message's content.
+    """
+
+    after: PartnerTicketNumber
     sent: datetime
     mark: str
 
     @classmethod
-    def of(cls, transaction: Transaction) -> Self:
-        """A round that begins with this transaction."""
-        return cls(transaction.sent, own_mark(transaction.ticket, transaction.content_key, "continues"))
+    def of(cls, transaction: Transaction, after: PartnerTicketNumber) -> Self:
+        """A round that begins with this transaction, and follows that of this desk ticket."""
+        return cls(after, transaction.sent, own_mark(transaction.ticket, transaction.content_key, "continues"))
 
     @classmethod
     def read(cls, description: str) -> Self | None:
@@ -32,7 +40,8 @@ class Beginning:
         if not lines:
             return None
         try:
-            return cls(datetime.fromisoformat(lines[-1]["sent"]), lines[-1]["mark"])
+            sent = datetime.fromisoformat(lines[-1]["sent"])
+            return cls(PartnerTicketNumber(lines[-1]["after"]), sent, lines[-1]["mark"])
         except ValueError:  # written by somebody else: no such time
             return None
 
@@ -40,7 +49,7 @@ class Beginning:
     def line(self) -> str:
         """How it stands in the description, for people, too."""
         sent = self.sent.astimezone(UTC).isoformat(timespec="milliseconds")
-        return f"Continues with what Ensono sent at {sent.replace('+00:00', 'Z')} (ref {self.mark})"
+        return f"Continues {self.after} with what Ensono sent at {sent.replace('+00:00', 'Z')} (ref {self.mark})"
 
     def is_after(self, transaction: Transaction) -> bool:
         """Whether everything that this transaction says had been applied before, as order was kept: it was sent earlier."""
@@ -48,4 +57,4 @@ class Beginning:
 
     def is_by(self, transaction: Transaction) -> bool:
         """Whether it was this very transaction."""
-        return self == Beginning.of(transaction)
+        return self == Beginning.of(transaction, self.after)

@@ -104,7 +104,7 @@ async def _begin_anew(work: Work, old: Counterpart) -> Counterpart:
         await cancel(work, old, "new")
     else:
         await withdraw_approvals(work, old, f"Ensono assesses {work.transaction.ticket} again")
-    new = await make(work, old.link.generation + 1)
+    new = await make(work, after=old.link)
     await work.peers.ledger.links.save(new.link)
     return await return_number(work, new)
 

@@ -43,8 +43,7 @@ async def counterpart(work: Work) -> Counterpart | None:
         if not may_create(work.transaction):
             work.adopted = found is not None and found.link.adopted
             return found
-        last = found.link if found else link
-        found = await make(work, last.generation + 1 if last else 1)
+        found = await make(work, after=found.link if found else link)
         await work.peers.ledger.links.save(found.link)
     work.adopted = found.link.adopted
     return await return_number(work, await _completed(work, found))
@@ -182,8 +181,13 @@ def _create_key(generation: int) -> str:
     return f"create:{generation}"
 
 
-async def make(work: Work, generation: int) -> Counterpart:
-    """A new counterpart from what the transaction carries. The caller keeps its link, as the last step of what it replaces."""
+async def make(work: Work, *, after: Link | None) -> Counterpart:
+    """A new counterpart from what the transaction carries. The caller keeps its link, as the last step of what it replaces.
+
+    Args:
+        after: the link of the counterpart that it replaces.
+    """
+    generation = after.generation + 1 if after else 1
     while await work.effects.answer(_create_key(generation)) and not await _made_before(work, generation):
         generation += 1  # made, and gone again before its link was kept
     transaction, settings = work.transaction, work.peers.settings
@@ -197,8 +201,8 @@ async def make(work: Work, generation: int) -> Counterpart:
     )
     wanted = replace(wanted, **_standing(work))
     remarks = [f"No mapping for {line}" for line in given.unmapped]
-    if generation > 1:
-        remarks.append(Beginning.of(transaction).line)
+    if after:
+        remarks.append(Beginning.of(transaction, after.number).line)
 
     def describe(dropped: Sequence[str]) -> str:
         told = remarks + [f"Not accepted by the desk: {line}" for line in dropped]

@@ -2,13 +2,15 @@
 
 from collections.abc import AsyncIterator
 
-from envision_worker.desks.desk import DeskRef, Life
+from envision_worker.desks.desk import DeskRef, DeskTicket, Life
 from envision_worker.ensono.messages import Approval, Note
 from envision_worker.handlers import texts
 from envision_worker.handlers.approval_notes import told_on
+from envision_worker.handlers.beginnings import Beginning
 from envision_worker.handlers.counterpart import newest, read
 from envision_worker.handlers.work import Work
 from envision_worker.handlers.writing import find_note
+from envision_worker.vocabulary import DeskTicketId
 
 
 async def asked_before(work: Work, approval: Approval) -> bool:
@@ -29,16 +31,30 @@ async def noted_before(work: Work, note: Note) -> bool:
 
 
 async def _earlier(work: Work) -> AsyncIterator[DeskRef]:
-    """Where a ledger that was lost may have said it: all that bear the number, but the present one. Raises the desk's errors."""
+    """Where a ledger that was lost may have said it: all that ever stood for the ticket, but the present one. Raises the desk's errors."""
     link = await work.peers.ledger.links.current(work.transaction.ticket)
     is_first = link is not None and link.generation == 1 and not link.adopted
     if is_first or not work.is_from_before:
         return
-    hits = [DeskRef(work.kind, each) for each in await work.peers.desk.find(work.kind, work.transaction.ticket)]
-    bearing = [ticket for ticket in [await read(work, ref) for ref in hits] if ticket and not ticket.trashed]
-    current = newest(bearing)
+    tickets = await _all_that_stood(work)
+    current = newest([each for each in tickets if each.ensono_number])
     present = link.desk_id if link else current and current.ref.id
-    for ticket in bearing:
-        is_over = ticket.life is Life.CANCELLED or ticket.ref.id != present
-        if is_over and ticket.ensono_number == work.transaction.ticket:
+    for ticket in tickets:
+        if ticket.life is Life.CANCELLED or ticket.ref.id != present:
             yield ticket.ref
+
+
+async def _all_that_stood(work: Work) -> list[DeskTicket]:
+    """What bears the number, and what that says it continues: a ticket that was opened again elsewhere lost its number."""
+    desk, number = work.peers.desk, work.transaction.ticket
+    ids: list[DeskTicketId | None] = list(await desk.find(work.kind, number))
+    tickets: dict[str, DeskTicket] = {}
+    while ids:
+        desk_id = ids.pop()
+        ticket = await read(work, DeskRef(work.kind, desk_id)) if desk_id and desk_id not in tickets else None
+        if ticket is None or ticket.trashed or ticket.ensono_number not in ("", number):
+            continue
+        tickets[ticket.ref.id] = ticket
+        beginning = Beginning.read(ticket.description)
+        ids += [await desk.locate(work.kind, beginning.after)] if beginning else []
+    return list(tickets.values())

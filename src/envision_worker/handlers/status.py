@@ -167,7 +167,7 @@ async def _tell_unmapped(work: Work, found: Counterpart, given: TicketFields) ->
 
 async def _new_ticket(work: Work, old: Counterpart) -> Counterpart:
     """Guide, Re-open: a new ticket whose number goes to Ensono; the old one keeps a note that says where it goes on."""
-    new = await make(work, old.link.generation + 1)
+    new = await make(work, after=old.link)
     await _take_number_off(work, old)
     lines = [f"{work.transaction.ticket} was opened again by Ensono. It goes on as {new.link.number}."]
     await add_remark(work, old.ticket.ref, "Opened again", lines, key="opened again")
