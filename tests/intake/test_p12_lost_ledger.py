@@ -176,3 +176,29 @@ async def test_a_comment_that_ensono_sends_again_is_known_on_the_ticket_that_was
         world.ensono.scenario.notes(number, WORDS[1])
         await world.quiet()
     assert said(world, WORDS) == list(WORDS)
+
+
+@pytest.mark.parametrize("then", ["stays open", "is cancelled"])
+@pytest.mark.parametrize("edition", EDITIONS)
+@virtual
+async def test_what_opened_a_ticket_again_elsewhere_is_known_when_ensono_sends_it_once_more(
+    tmp_path: Path, edition: Edition, then: str
+) -> None:
+    world = World(tmp_path, edition=edition, settings=fitting(policy={"reopen": "new_ticket"}))
+    async with world.working():
+        number = ticket(world)
+        world.ensono.scenario.ticket_resolve(number)
+        await world.quiet()
+        world.ensono.scenario.ticket_reopen(number)
+        await world.quiet()
+        opened = sent(world, number)[-1]
+        if then == "is cancelled":
+            world.ensono.scenario.ticket_cancel(number)
+        await world.quiet()
+        await world.clock.sleep(301)
+    world.ensono.scenario.resend(opened)
+    stood = [state(each) for each in tickets(world)]
+    world.lose_ledger()
+    async with world.working():
+        await world.quiet()
+    assert [state(each) for each in tickets(world)] == stood

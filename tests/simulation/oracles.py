@@ -1,7 +1,9 @@
 """The questions asked while it goes on: whether the promises about reads, windows and deletes were kept (contract, P2, P5, P7, P8)."""
 
+import re
 import sqlite3
 from collections import Counter, defaultdict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
@@ -26,6 +28,7 @@ SAVING_TAKES_S = 60.0
 REMEMBERED = 15
 """So many handlings of late the worker remembers at least."""
 A_MOMENT_S = 0.5
+ENSONO_WRITES = frozenset({"return_ptn", "approve", "reject"})
 CALM = 0.06
 """Up to so many calls in a hundred may go wrong where receives are counted."""
 
@@ -96,6 +99,7 @@ class Oracles:
         self._took: dict[str, deque[tuple[float, float]]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
         self._last_read: dict[str, float] = {}
         self._begun_in: set[tuple[float, str]] = set()
+        self._lost_ledgers: list[float] = []
         queue = world.ensono.queue
         queue.__class__ = WatchedQueue
         assert isinstance(queue, WatchedQueue)
@@ -174,6 +178,7 @@ class Oracles:
 
     def ledger_lost(self) -> None:
         """From here on the same values may be set again, in order."""
+        self._lost_ledgers.append(world_time())
         self.past.lost_ledger_at.append(len(self._world.desk.journal))
         self._known.ledger_lost = True
         calls = self._world.desk.calls
@@ -207,8 +212,10 @@ class Oracles:
             for each in entry.message_ids
             if not self._spent_on(outage.kind.other_peer, each, entry.at)
         )
+        losses = sum(at > began for at in self._lost_ledgers)  # each new one meets the outage anew
+        most = MOST_RECEIVES_IN_AN_OUTAGE * (len(at_the_same_time) + losses)
         for message_id, count in receives.items():
-            if count > MOST_RECEIVES_IN_AN_OUTAGE * len(at_the_same_time) and not self._blocked(message_id):
+            if count > most and not self._blocked(message_id):
                 why = f"{count} receives in {outage.kind.value} of {outage.end - outage.start:.0f} s"
                 self.past.wrong("P5", f"{message_id} lost {why}")
 
@@ -226,15 +233,22 @@ class Oracles:
         )
 
     def _spent_on(self, peer: str, message_id: str, read_at: float) -> bool:
-        """Whether it was another peer that ended its lane in this read: that receive it would have lost without the outage, too."""
-        ticket, window_s = self._ticket(message_id), self._world.config.queue.visibility_timeout_s
-        return any(
-            line["event"] == "message_handled"
-            and line["ticket"] == ticket
-            and str(line["reason"]).startswith(f"{peer}_")
-            and read_at <= line["at"] <= read_at + window_s
-            for line in reversed(self._world.log)
-        )
+        """Whether this peer ended its lane in this read: that receive it would have lost without the other's outage, too."""
+        ticket, ends = self._ticket(message_id), read_at + self._world.config.queue.visibility_timeout_s
+        return any(read_at <= at <= ends and culprit == peer for at, culprit in self._failures(ticket))
+
+    def _failures(self, ticket: str) -> Iterator[tuple[float, str]]:
+        """When a message of this ticket was put off, and because of which peer; a wait for a lost answer is that write's."""
+        culprit = ""
+        for line in self._world.events("message_handled"):
+            if line["ticket"] != ticket or line["outcome"] != "retry_later":
+                continue
+            operation = re.match(r"(\w+): ", line["detail"])
+            if line["reason"] != "outcome_unknown":
+                culprit = line["reason"].partition("_")[0]
+            elif operation:
+                culprit = "ensono" if operation[1] in ENSONO_WRITES else "desk"
+            yield line["at"], culprit
 
     def _ticket(self, message_id: str) -> str:
         sent = self._world.ensono.scenario.announcer.announced

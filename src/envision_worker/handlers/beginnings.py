@@ -55,6 +55,12 @@ class Beginning:
         """Whether everything that this transaction says had been applied before, as order was kept: it was sent earlier."""
         return transaction.sent < self.sent
 
+    def is_repeated_by(self, transaction: Transaction) -> bool:
+        """Whether Ensono sends once more, as another message, what it was: the same with the same time of update."""
+        if transaction.repeatable_key is None or transaction.sent <= self.sent:
+            return False
+        return self.mark == Beginning.of(transaction, self.after).mark
+
     def is_by(self, transaction: Transaction) -> bool:
         """Whether it was this very transaction."""
         return self == Beginning.of(transaction, self.after)

@@ -37,7 +37,7 @@ async def counterpart(work: Work) -> Counterpart | None:
     """
     link = await work.peers.ledger.links.current(work.transaction.ticket)
     found = await (_follow(work, link) if link else _adopt(work))
-    if found is not None and found.link.adopted and work.is_from_before and _began_after(work.transaction, found):
+    if found is not None and found.link.adopted and work.is_from_before and _was_applied(work.transaction, found):
         raise AppliedBefore
     if found is None or _is_over(work.transaction, found):
         if not may_create(work.transaction):
@@ -50,12 +50,12 @@ async def counterpart(work: Work) -> Counterpart | None:
 
 
 class AppliedBefore(Exception):
-    """The counterpart began with a message that was sent later, so this one had been settled by then: order was kept."""
+    """The counterpart began with this very message, which comes again, or with a later one: order was kept, so this had been settled."""
 
 
-def _began_after(transaction: Transaction, found: Counterpart) -> bool:
+def _was_applied(transaction: Transaction, found: Counterpart) -> bool:
     beginning = Beginning.read(found.ticket.description)
-    return beginning is not None and beginning.is_after(transaction)
+    return beginning is not None and (beginning.is_after(transaction) or beginning.is_repeated_by(transaction))
 
 
 def may_create(transaction: Transaction) -> bool:
@@ -164,9 +164,15 @@ def _may_be(transaction: Transaction, desk_id: str, ticket: DeskTicket) -> bool:
 
 
 def newest(candidates: Sequence[DeskTicket]) -> DeskTicket | None:
-    """The newest that is not cancelled; else the newest: whether that is over is decided afterwards."""
-    living = [ticket for ticket in candidates if ticket.life is not Life.CANCELLED]
-    return max(living or candidates, key=_age, default=None)
+    """The newest that is not cancelled; else the newest: whether that is over is decided afterwards.
+
+    One that another continues is not among them, whatever became of that other.
+    """
+    beginnings = [Beginning.read(ticket.description) for ticket in candidates]
+    continued = {beginning.after for beginning in beginnings if beginning}
+    last = [ticket for ticket in candidates if ticket.number not in continued] or candidates
+    living = [ticket for ticket in last if ticket.life is not Life.CANCELLED]
+    return max(living or last, key=_age, default=None)
 
 
 def _age(ticket: DeskTicket) -> tuple[float, int]:
