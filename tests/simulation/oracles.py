@@ -204,18 +204,21 @@ class Oracles:
             max(self._plan.trouble.values()) > CALM or self._plan.slow_s
         ):  # what else goes wrong costs receives of its own
             return
-        began = world_time() - (outage.end - outage.start)
+        began, other = world_time() - (outage.end - outage.start), outage.kind.other_peer
+        both_are_down = any(each.kind.peer == other for each in at_the_same_time)
+        closed = (line for line in self._world.events("gate_closed") if line["gate"] == other)
+        if not both_are_down and any(line["at"] > began for line in closed):
+            return
         receives = Counter(
             each
             for entry in self._queue.journal
             if isinstance(entry, Received) and entry.at > began and self._reached_the_worker(entry)
             for each in entry.message_ids
-            if not self._spent_on(outage.kind.other_peer, each, entry.at)
         )
         losses = sum(at > began for at in self._lost_ledgers)  # each new one meets the outage anew
         most = MOST_RECEIVES_IN_AN_OUTAGE * (len(at_the_same_time) + losses)
         for message_id, count in receives.items():
-            if count > most and not self._blocked(message_id):
+            if count > most and not self._blocked(message_id) and not self._suffered_from(other, message_id, began):
                 why = f"{count} receives in {outage.kind.value} of {outage.end - outage.start:.0f} s"
                 self.past.wrong("P5", f"{message_id} lost {why}")
 
@@ -232,10 +235,9 @@ class Oracles:
             for line in reversed(self._world.log)
         )
 
-    def _spent_on(self, peer: str, message_id: str, read_at: float) -> bool:
-        """Whether this peer ended its lane in this read: that receive it would have lost without the other's outage, too."""
-        ticket, ends = self._ticket(message_id), read_at + self._world.config.queue.visibility_timeout_s
-        return any(read_at <= at <= ends and culprit == peer for at, culprit in self._failures(ticket))
+    def _suffered_from(self, peer: str, message_id: str, since: float) -> bool:
+        """Whether a message of its ticket was put off because of this peer: such receives it would have lost without the outage, too."""
+        return any(at > since and culprit == peer for at, culprit in self._failures(self._ticket(message_id)))
 
     def _failures(self, ticket: str) -> Iterator[tuple[float, str]]:
         """When a message of this ticket was put off, and because of which peer; a wait for a lost answer is that write's."""

@@ -6,9 +6,9 @@ from envision_worker.ensono.fields import MalformedMessage
 from envision_worker.ensono.messages import Approval, ApprovalRequest
 from envision_worker.handlers.approval_levels import Asking, ask_for
 from envision_worker.handlers.approval_notes import TITLE, note_lines
-from envision_worker.handlers.counterpart import GONE_STATES, counterpart
+from envision_worker.handlers.counterpart import counterpart
 from envision_worker.handlers.said_before import asked_before
-from envision_worker.handlers.values import is_status
+from envision_worker.handlers.values import GONE_STATES, is_status
 from envision_worker.handlers.work import Counterpart, Work
 from envision_worker.handlers.writing import add_remark
 from envision_worker.ledger.records import ApprovalRecord, ApprovalStatus

@@ -8,7 +8,9 @@ from envision_worker.desks.desk import Life
 from envision_worker.ensono.messages import Create
 from envision_worker.errors import Refused, RefusedFor
 from envision_worker.handlers.approval_withdrawal import withdraw_approvals
-from envision_worker.handlers.counterpart import GONE_STATES, counterpart, make, return_number
+from envision_worker.handlers.counterpart import counterpart, make
+from envision_worker.handlers.returning import return_number
+from envision_worker.handlers.values import GONE_STATES
 from envision_worker.handlers.work import Counterpart, Work
 from envision_worker.handlers.writing import add_remark
 from envision_worker.ledger.records import ApprovalStatus

@@ -6,24 +6,22 @@ from typing import Any
 
 from envision_worker.config.mapping import fold
 from envision_worker.desks.desk import DeskRef, DeskTicket, Fields, Life
-from envision_worker.ensono.messages import Redraft, ReturnEnsonoNum, Transaction
+from envision_worker.ensono.messages import Create, Redraft, ReturnEnsonoNum, Transaction, Update
 from envision_worker.errors import Refused, RefusedFor
 from envision_worker.handlers import texts
 from envision_worker.handlers.approval_notes import restore_approvals
 from envision_worker.handlers.beginnings import Beginning
-from envision_worker.handlers.effects import ENSONO
 from envision_worker.handlers.fields_update import complete
-from envision_worker.handlers.values import ENDED, is_status, mapped, open_status
+from envision_worker.handlers.returning import return_number
+from envision_worker.handlers.values import ENDED, GONE_STATES, is_status, mapped, open_status
 from envision_worker.handlers.work import Counterpart, Work
 from envision_worker.handlers.writing import creating, set_fields
+from envision_worker.handlers.yet_to_come import will_be_gone
 from envision_worker.ledger.records import Link
 from envision_worker.vocabulary import DeskKind, DeskTicketId, TicketType
 
-GONE_STATES = frozenset({"new", "cancelled"})
-"""Change states after which the desk change is cancelled."""
 LIVING_STATES = frozenset({"assess", "authorize", "scheduled"})
 """Change states that open a new change where the last one was cancelled or redrafted."""
-RETURN_AGAIN_AFTER_S = 60.0
 _MAX_MERGES = 10
 
 
@@ -40,7 +38,7 @@ async def counterpart(work: Work) -> Counterpart | None:
     if found is not None and found.link.adopted and work.is_from_before and _was_applied(work.transaction, found):
         raise AppliedBefore
     if found is None or _is_over(work.transaction, found):
-        if not may_create(work.transaction):
+        if not may_create(work.transaction) or (found and await _was_over_before(work, found)):
             work.adopted = found is not None and found.link.adopted
             return found
         found = await make(work, after=found.link if found else link)
@@ -50,12 +48,25 @@ async def counterpart(work: Work) -> Counterpart | None:
 
 
 class AppliedBefore(Exception):
-    """The counterpart began with this very message, which comes again, or with a later one: order was kept, so this had been settled."""
+    """Of what stands on the desk it is known that a ledger that was lost had settled this: order was kept."""
 
 
 def _was_applied(transaction: Transaction, found: Counterpart) -> bool:
     beginning = Beginning.read(found.ticket.description)
     return beginning is not None and (beginning.is_after(transaction) or beginning.is_repeated_by(transaction))
+
+
+async def _was_over_before(work: Work, found: Counterpart) -> bool:
+    """Whether a ledger that was lost had cancelled it, by a message that comes again, too: then it needs no new one now.
+
+    Raises:
+        AppliedBefore: a state is all that the transaction brings.
+    """
+    if not found.link.adopted or found.link.state in GONE_STATES or not await will_be_gone(work):
+        return False
+    if isinstance(work.transaction, Create | Update):
+        raise AppliedBefore
+    return True
 
 
 def may_create(transaction: Transaction) -> bool:
@@ -271,31 +282,3 @@ async def _completed(work: Work, found: Counterpart) -> Counterpart:
     link = replace(found.link, complete=True)
     await work.peers.ledger.links.save(link)
     return Counterpart(link, found.ticket)
-
-
-# --- telling Ensono --------------------------------------------------------------------------------------------------
-
-
-async def return_number(work: Work, found: Counterpart) -> Counterpart:
-    """`returnptn` after a create, and again where a later message shows that Ensono still does not know the number."""
-    link, transaction = found.link, work.transaction
-    if not _wants_number(link, transaction, in_this_read=work.turn.number_returned):
-        return found
-    work.turn.number_returned = True
-    await work.effects.set(
-        f"returnptn:{link.generation}:{link.number}:{transaction.message_id}",
-        f"return number {link.number}",
-        lambda: work.peers.ensono.return_ptn(transaction.ticket, transaction.ticket_type, link.number),
-        peer=ENSONO,
-    )
-    returned = replace(link, returned=work.now())
-    await work.peers.ledger.links.save(returned)
-    return Counterpart(returned, found.ticket)
-
-
-def _wants_number(link: Link, transaction: Transaction, *, in_this_read: bool) -> bool:
-    """A number that was never returned is, whatever else was in this read; one that was, at most once in a read."""
-    unknown = not transaction.reference_available or transaction.client_ticket_number is None
-    if link.returned is None:
-        return not link.adopted or unknown or transaction.client_ticket_number != link.number
-    return unknown and not in_this_read and transaction.sent.timestamp() > link.returned + RETURN_AGAIN_AFTER_S

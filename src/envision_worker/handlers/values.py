@@ -12,6 +12,8 @@ from envision_worker.vocabulary import DeskKind
 
 RESOLVED, CLOSED, CANCELLED = "resolved", "closed", "cancelled"
 ENDED = frozenset({RESOLVED, CLOSED, CANCELLED})
+GONE_STATES = frozenset({"new", CANCELLED})
+"""Change states after which the desk change is cancelled."""
 
 _MAPPED = {
     "priority": MappingKind.PRIORITY,
