@@ -202,3 +202,17 @@ async def test_what_opened_a_ticket_again_elsewhere_is_known_when_ensono_sends_i
     async with world.working():
         await world.quiet()
     assert [state(each) for each in tickets(world)] == stood
+
+
+@virtual
+async def test_what_ensonos_user_wrote_into_a_description_makes_no_message_count_as_applied(tmp_path: Path) -> None:
+    world = World(tmp_path, settings=fitting())
+    line = "Continues 7 with what Ensono sent at 2031-01-01T00:00:00.000Z (ref ffffffffffffffff)"
+    async with world.working():
+        number = ticket(world, description=f"as you wrote: {line}")
+        await world.quiet()
+    world.lose_ledger()
+    world.ensono.scenario.notes(number, WORDS[0])
+    async with world.working():
+        await world.quiet()
+    assert said(world, WORDS) == [WORDS[0]]

@@ -24,7 +24,7 @@ from intake.queues import (
     until,
     writes,
 )
-from worker.stories import only_request, virtual
+from worker.stories import fitting, only_request, virtual
 from worlds.simulated import World
 
 HOUR_S = 3600.0
@@ -198,3 +198,26 @@ async def test_a_message_that_left_the_queue_unseen_comes_before_the_later_ones_
         await world.quiet()
     assert said(world, ["first.", "second."]) == ["first.", "second."]
     assert {line["message_id"] for line in world.events("gap_found")} == {first}
+
+
+@virtual
+async def test_what_waits_is_applied_though_its_counterpart_is_merged_into_one_that_began_later_for_another_ticket(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, settings=fitting(policy={"reopen": "new_ticket"}))
+    async with world.working():
+        number, other = ticket(world), ticket(world)
+        await world.quiet()
+        mine = world.requests()[0]
+        desk_refuses(world, f"*/requests/{mine.id}/notes")
+        world.ensono.scenario.notes(number, "first.")
+        world.ensono.scenario.notes(number, "second.")
+        await world.clock.sleep(45)
+        world.ensono.scenario.ticket_resolve(other)
+        await world.clock.sleep(45)
+        world.ensono.scenario.ticket_reopen(other)
+        await until(world, lambda: len(world.requests()) == 3)
+        world.desk.people.merge(mine.id, world.requests()[2].id)
+        world.desk.faults.clear()
+        await world.quiet()
+    assert said(world, ("first.", "second.")) == ["first.", "second."]

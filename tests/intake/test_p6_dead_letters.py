@@ -23,7 +23,7 @@ from intake.queues import (
     until,
     writes,
 )
-from worker.stories import virtual
+from worker.stories import fitting, status, virtual
 from worlds.simulated import World
 
 HOUR_S = 3600.0
@@ -276,3 +276,23 @@ async def test_if_the_process_ends_again_it_is_kept_aside_until_an_operator_retr
         await world.inside(Operations(worker).retry(note))
         assert said(world, ["deadly."]) == ["deadly."]
     assert len(texts(world)) == 1
+
+
+@virtual
+async def test_after_a_create_that_was_carried_out_but_given_up_the_next_message_says_all_that_it_has_to_say(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, settings=fitting())
+    number = ticket(world, shortDescription="first")
+    world.ensono.scenario.ticket_update(number, shortDescription="second", status="workingprogress")
+    create, update = sent(world, number)
+    for message in world.ensono.queue.messages():
+        message.receives = 19
+    on_desk(world, FaultKind.LOSE_ANSWER, path="*/requests")
+    async with world.working() as worker:
+        await until(world, lambda: state(world, create) == "dead_letter")
+        await world.inside(Operations(worker).discard(create, "made by hand"))
+        await until(world, lambda: state(world, update) == "applied")
+    (request,) = world.requests()
+    assert request.fields["subject"] == "second"
+    assert status(world, request) == "In Progress"

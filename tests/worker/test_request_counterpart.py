@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from envision_worker.simulators.faults import Fault, FaultKind
 from worker.stories import (
     EDITIONS,
     dead_letters,
@@ -372,3 +373,21 @@ async def test_a_ticket_with_a_counterpart_is_never_out_of_scope_also_where_only
     assert [line["ticket"] for line in world.events("message_handled") if line["outcome"] == "out_of_scope"] == [
         other.number
     ]
+
+
+@virtual
+async def test_a_ticket_that_is_trashed_between_two_effects_of_a_message_is_replaced_by_one_with_all_of_them(
+    tmp_path: Path,
+) -> None:
+    async with story(tmp_path, settings=fitting()) as world:
+        number = world.ensono.scenario.incident_create()
+        await world.quiet()
+        old = world.requests()[0]
+        world.desk.faults.add(Fault(FaultKind.STATUS, "PUT", f"*/requests/{old.id}", status=503))
+        world.ensono.scenario.ticket_resolve(number, close_notes="the fan was replaced")
+        while not old.resolution:
+            await world.clock.sleep(0.01)
+        await world.clock.sleep(2)
+        world.desk.people.trash("request", old.id)
+        await world.quiet()
+    assert "the fan was replaced" in str(world.requests()[-1].resolution)

@@ -239,3 +239,16 @@ async def test_updates_of_an_open_counterpart_are_no_comments(tmp_path: Path) ->
         world.ensono.scenario.ticket_reopen(number)
         await world.quiet()
     assert status(world, only_request(world)) == "Open"
+
+
+@virtual
+async def test_a_note_reaches_the_ticket_into_which_the_one_that_it_continues_was_merged(tmp_path: Path) -> None:
+    async with story(tmp_path, settings=policy("new_ticket")) as world:
+        number = await ended_request(world, "Resolved")
+        world.ensono.scenario.ticket_reopen(number)
+        await world.quiet()
+        old, new = world.requests()
+        world.desk.people.merge(old.id, new.id)
+        world.ensono.scenario.notes(number, "still here")
+        await world.quiet(within_s=60)
+    assert "still here" in note_words(new)[-1]

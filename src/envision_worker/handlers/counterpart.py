@@ -18,7 +18,7 @@ from envision_worker.handlers.work import Counterpart, Work
 from envision_worker.handlers.writing import creating, set_fields
 from envision_worker.handlers.yet_to_come import will_be_gone
 from envision_worker.ledger.records import Link
-from envision_worker.vocabulary import DeskKind, DeskTicketId, TicketType
+from envision_worker.vocabulary import DeskKind, DeskTicketId, EnsonoTicketNumber, TicketType
 
 LIVING_STATES = frozenset({"assess", "authorize", "scheduled"})
 """Change states that open a new change where the last one was cancelled or redrafted."""
@@ -52,7 +52,7 @@ class AppliedBefore(Exception):
 
 
 def _was_applied(transaction: Transaction, found: Counterpart) -> bool:
-    beginning = Beginning.read(found.ticket.description)
+    beginning = Beginning.read(found.ticket.description, transaction.ticket)
     return beginning is not None and (beginning.is_after(transaction) or beginning.is_repeated_by(transaction))
 
 
@@ -122,9 +122,9 @@ async def _adopt(work: Work) -> Counterpart | None:
         return None  # its answer was lost: making it begins with a look
     made = await _made_before(work, 1)
     if made:  # but the process ended before the link was kept
-        link = _link_of_made(work, made, 1)
+        link = await _link_of_made(work, made, 1)
     else:
-        found = newest(await _candidates(work))
+        found = newest(await _candidates(work), work.transaction.ticket)
         if found is None:
             return None
         await _put_number(work, found)
@@ -174,12 +174,12 @@ def _may_be(transaction: Transaction, desk_id: str, ticket: DeskTicket) -> bool:
     return ticket.ensono_number in ("", transaction.ticket) or ticket.ref.id != desk_id
 
 
-def newest(candidates: Sequence[DeskTicket]) -> DeskTicket | None:
+def newest(candidates: Sequence[DeskTicket], number: EnsonoTicketNumber) -> DeskTicket | None:
     """The newest that is not cancelled; else the newest: whether that is over is decided afterwards.
 
     One that another continues is not among them, whatever became of that other.
     """
-    beginnings = [Beginning.read(ticket.description) for ticket in candidates]
+    beginnings = [Beginning.read(ticket.description, number) for ticket in candidates]
     continued = {beginning.after for beginning in beginnings if beginning}
     last = [ticket for ticket in candidates if ticket.number not in continued] or candidates
     living = [ticket for ticket in last if ticket.life is not Life.CANCELLED]
@@ -228,12 +228,17 @@ async def make(work: Work, *, after: Link | None) -> Counterpart:
     if work.bearing is None:
         work.bearing = frozenset(map(str, await work.peers.desk.find(work.kind, transaction.ticket)))
     ticket = await creating(work, wanted, describe, key=_create_key(generation), known=work.bearing)
-    return Counterpart(_link_of_made(work, ticket, generation), ticket)
+    return Counterpart(await _link_of_made(work, ticket, generation), ticket)
 
 
-def _link_of_made(work: Work, ticket: DeskTicket, generation: int) -> Link:
+async def _link_of_made(work: Work, ticket: DeskTicket, generation: int) -> Link:
+    """Of what this message made; or one before it, which was given up after it had: then this one still has all to say."""
+    link = _link(work, ticket, generation)
+    created = await work.peers.ledger.effects.find(work.transaction.ticket, _create_key(generation))
+    if created is not None and created.message_id != work.transaction.message_id:
+        return replace(link, created_by=created.message_id, complete=False)
     complete = work.transaction.fields.short_description is not None
-    return replace(_link(work, ticket, generation), complete=complete, state=_state_reached(work))
+    return replace(link, complete=complete, state=_state_reached(work))
 
 
 def _link(work: Work, ticket: DeskTicket, generation: int) -> Link:

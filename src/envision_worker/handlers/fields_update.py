@@ -25,7 +25,14 @@ async def apply_fields(
         but: fields that are applied elsewhere.
     """
     wanted = _wanted(work, found, changed, describe=changed.description is not None)
-    await _set(work, found, changed, wanted, key=f"{work.transaction.message_id}:fields", but=_NOT_TOLD | but)
+    await _set(
+        work,
+        found,
+        changed,
+        wanted,
+        key=f"{work.transaction.message_id}:fields:{found.ticket.ref.id}",
+        but=_NOT_TOLD | but,
+    )
 
 
 async def complete(work: Work, found: Counterpart) -> None:
@@ -37,7 +44,7 @@ async def complete(work: Work, found: Counterpart) -> None:
 
 
 def _wanted(work: Work, found: Counterpart, given: TicketFields, *, describe: bool) -> Fields:
-    beginning = Beginning.read(found.ticket.description)
+    beginning = Beginning.read(found.ticket.description, work.transaction.ticket)
     remarks = [beginning.line] if beginning else []  # what this ticket began with stays on it
     text = texts.description(work.transaction, work.peers.settings.zone, remarks) if describe else None
     return replace(mapped(work, given).fields, title=given.short_description, description=text)

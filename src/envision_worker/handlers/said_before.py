@@ -37,7 +37,7 @@ async def _earlier(work: Work) -> AsyncIterator[DeskRef]:
     if is_first or not work.is_from_before:
         return
     tickets = await _all_that_stood(work)
-    current = newest([each for each in tickets if each.ensono_number])
+    current = newest([each for each in tickets if each.ensono_number], work.transaction.ticket)
     present = link.desk_id if link else current and current.ref.id
     for ticket in tickets:
         if ticket.life is Life.CANCELLED or ticket.ref.id != present:
@@ -48,13 +48,17 @@ async def _all_that_stood(work: Work) -> list[DeskTicket]:
     """What bears the number, and what that says it continues: a ticket that was opened again elsewhere lost its number."""
     desk, number = work.peers.desk, work.transaction.ticket
     ids: list[DeskTicketId | None] = list(await desk.find(work.kind, number))
+    asked: set[DeskTicketId] = set()
     tickets: dict[str, DeskTicket] = {}
     while ids:
         desk_id = ids.pop()
-        ticket = await read(work, DeskRef(work.kind, desk_id)) if desk_id and desk_id not in tickets else None
+        if desk_id is None or desk_id in asked:  # merged tickets may lead to one another
+            continue
+        asked.add(desk_id)
+        ticket = await read(work, DeskRef(work.kind, desk_id))
         if ticket is None or ticket.trashed or ticket.ensono_number not in ("", number):
             continue
         tickets[ticket.ref.id] = ticket
-        beginning = Beginning.read(ticket.description)
+        beginning = Beginning.read(ticket.description, number)
         ids += [await desk.locate(work.kind, beginning.after)] if beginning else []
     return list(tickets.values())

@@ -50,7 +50,7 @@ async def _resolve(work: Work, found: Counterpart, given: TicketFields) -> None:
     await _set_resolution(work, found, given)
     name = status_name(work, RESOLVED)
     await work.effects.set(
-        _key(work, "resolved"), f"status {name}", lambda: work.peers.desk.set_status(found.ticket.ref, name)
+        _key(work, found, "resolved"), f"status {name}", lambda: work.peers.desk.set_status(found.ticket.ref, name)
     )
 
 
@@ -59,7 +59,9 @@ async def _set_resolution(work: Work, found: Counterpart, given: TicketFields) -
 
     async def send(html: str) -> None:
         await work.effects.set(
-            _key(work, "resolution"), "resolution", lambda: work.peers.desk.set_resolution(found.ticket.ref, html)
+            _key(work, found, "resolution"),
+            "resolution",
+            lambda: work.peers.desk.set_resolution(found.ticket.ref, html),
         )
 
     await in_any_characters(send, text)
@@ -82,7 +84,7 @@ async def _close(work: Work, found: Counterpart, given: TicketFields) -> None:
 
 async def _close_again(work: Work, found: Counterpart, given: TicketFields) -> None:
     """Closed by this very message, whose end was cut off; or before it, and then what Ensono wrote becomes a note."""
-    if await work.peers.ledger.effects.find(work.transaction.ticket, _key(work, "close")):
+    if await work.peers.ledger.effects.find(work.transaction.ticket, _key(work, found, "close")):
         await _send_close(work, found, given, _closure_code(work, given))
     else:
         await add_remark(work, found.ticket.ref, "Closed by Ensono", _closing_lines(given), key="closed")
@@ -107,7 +109,7 @@ async def _send_close(work: Work, found: Counterpart, given: TicketFields, code:
 async def _try_close(work: Work, found: Counterpart, code: str | None, comments: str) -> None:
     status = status_name(work, CLOSED)
     await work.effects.set(
-        _key(work, "close"),
+        _key(work, found, "close"),
         "close",
         lambda: work.peers.desk.close(found.ticket.ref, status=status, closure_code=code, comments=comments),
     )
@@ -126,7 +128,7 @@ async def _cancel(work: Work, found: Counterpart, given: TicketFields) -> None:
     if found.ticket.life not in _OVER:
         name = status_name(work, CANCELLED)
         await work.effects.set(
-            _key(work, "cancelled"), f"status {name}", lambda: work.peers.desk.set_status(found.ticket.ref, name)
+            _key(work, found, "cancelled"), f"status {name}", lambda: work.peers.desk.set_status(found.ticket.ref, name)
         )
     await add_remark(work, found.ticket.ref, "Cancelled by Ensono", _closing_lines(given), key="cancelled")
 
@@ -139,8 +141,10 @@ async def _open(work: Work, found: Counterpart, given: TicketFields) -> Counterp
     if found.ticket.life is not Life.OPEN and not found.is_made_by(work.transaction):
         policy = work.peers.settings.reopen
         if policy is Reopen.NEW_TICKET:
-            return await _new_ticket(work, found)
-        if policy is Reopen.COMMENTS:
+            found = await _new_ticket(work, found)
+            if found.is_made_by(work.transaction):
+                return found
+        elif policy is Reopen.COMMENTS:
             return await _only_comments_from_now(work, found)
     await _set_open(work, found, given, name)
     return found
@@ -149,7 +153,7 @@ async def _open(work: Work, found: Counterpart, given: TicketFields) -> Counterp
 async def _set_open(work: Work, found: Counterpart, given: TicketFields, name: str) -> None:
     try:
         await work.effects.set(
-            _key(work, "status"), f"status {name}", lambda: work.peers.desk.set_status(found.ticket.ref, name)
+            _key(work, found, "status"), f"status {name}", lambda: work.peers.desk.set_status(found.ticket.ref, name)
         )
     except Refused as exc:
         if exc.why not in ABOUT_VALUES | {RefusedFor.CLOSED}:
@@ -203,5 +207,5 @@ def _closing_lines(given: TicketFields) -> list[str]:
     return lines or ["No close notes."]
 
 
-def _key(work: Work, what: str) -> str:
-    return f"{work.transaction.message_id}:{what}"
+def _key(work: Work, found: Counterpart, what: str) -> str:
+    return f"{work.transaction.message_id}:{what}:{found.ticket.ref.id}"

@@ -179,5 +179,5 @@ class Counterpart:
         """Whether it came into being from this very transaction, and so carries all that it says."""
         if not self.link.adopted:
             return self.link.created_by == transaction.message_id
-        beginning = Beginning.read(self.ticket.description)
+        beginning = Beginning.read(self.ticket.description, transaction.ticket)
         return beginning is not None and beginning.is_by(transaction)
