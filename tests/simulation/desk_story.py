@@ -46,6 +46,11 @@ class Sent:
         return frozenset(_TOKEN.findall(json.dumps([self.body.get(name) for name in own])))
 
     @property
+    def titled(self) -> frozenset[str]:
+        """The title that it bears, whoever gave it: what was made without one gets it from any message."""
+        return frozenset(_TOKEN.findall(str(self.body.get("shortDescription"))))
+
+    @property
     def state(self) -> str | None:
         """The change state that it brings."""
         moves = self.transaction_type in {"Create", "Update", "Closure", "Redraft"}
@@ -171,7 +176,12 @@ def explained_by(
     if tokens and effect.verb != "notify":
         of_a_file = effect.verb == "attach" or MISSING in str(effect.what.get("text"))
         again = forgotten or (of_a_file and any(tokens_of(each) & tokens for each in before))
-        return [place for place, each in enumerate(sent) if each.tokens & tokens and (again or not each.again)]
+        completes = effect.verb == "update" and "description" in effect.what["fields"]
+        return [
+            place
+            for place, each in enumerate(sent)
+            if (each.tokens & tokens and (again or not each.again)) or (completes and each.titled & tokens)
+        ]
     first = [(place, each) for place, each in enumerate(sent) if forgotten or not each.again]
     if effect.verb == "status" and effect.kind == "request":
         after = effect.what["after"]

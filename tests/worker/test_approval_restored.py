@@ -299,3 +299,26 @@ def message_of(world: ChangeWorld, transaction_type: str) -> str:
     """The MessageId of the last message of this type."""
     sent = world.ensono.scenario.announcer.announced
     return [each.message_id for each in sent if each.transaction_type == transaction_type][-1]
+
+
+@EDITIONS
+def test_a_request_that_came_too_late_is_known_too_when_it_is_sent_again_after_the_loss(
+    tmp_path: Path, edition: Edition
+) -> None:
+    async def story(world: ChangeWorld) -> None:
+        number = await asked(world)
+        await world.reject(number, "not in December")
+        world.ensono.scenario.approval_request(number, approver_email=SECOND)
+        late = message_of(world, "Approval Request")
+        await world.settled()
+        world.ensono.scenario.change_redraft(number)
+        await world.settled()
+        await asyncio.sleep(DEDUPLICATED_S)
+        await world.stop()
+        world.ensono.scenario.resend(late)
+        world.lose_ledger()
+        await world.start()
+        await world.settled()
+        assert len(world.changes()) == 1
+
+    lived(tmp_path, story, edition=edition)

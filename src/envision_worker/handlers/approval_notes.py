@@ -1,7 +1,7 @@
 """What stands on a change about an approval, for people, and for a ledger that was lost (contract, P12)."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -68,7 +68,7 @@ async def restore_approvals(
     ref = DeskRef(link.kind, link.desk_id)
     levels = await desk.approvals(ref)
     ids = {level.id for level in levels if life is Life.OPEN or level.state is not ApprovalState.APPROVED}
-    told = [each for each in await told_on(desk, ref) if each.level_id in ids] if ids else []
+    told = [each for each in await _told_on(desk, ref) if each.level_id in ids] if ids else []
     restored = [_record(each, link, now) for each in _latest(told) if not await ledger.approvals.get(each.approval_id)]
     if restored:
         await ledger.approvals.save(*restored)
@@ -82,16 +82,24 @@ def _latest(told: Iterable[Told]) -> Iterable[Told]:
     return {each.approval_id: each for each in told}.values()
 
 
-async def told_on(desk: Desk, ref: DeskRef) -> list[Told]:
-    """The approvals that the notes on a change tell of, in the desk's order. Raises the desk's errors."""
-    told: list[Told | None] = []
+async def is_told_on(desk: Desk, ref: DeskRef, approval_id: str) -> bool:
+    """Whether a note on a change tells of this approval, whoever was asked or was not. Raises the desk's errors."""
+    line = re.compile(rf"{TITLE} .*Ensono approval {re.escape(approval_id)} .*")
+    return any([line.fullmatch(plain(text)) async for text, _ in _notes(desk, ref)])
+
+
+async def _told_on(desk: Desk, ref: DeskRef) -> list[Told]:
+    told = [read_note(text, added) async for text, added in _notes(desk, ref)]
+    return [each for each in told if each is not None]
+
+
+async def _notes(desk: Desk, ref: DeskRef) -> AsyncIterator[tuple[str, datetime | None]]:
     for stub in await desk.notes(ref):
         try:
-            told.append(read_note(await desk.note_text(ref, stub.id), stub.added))
+            yield await desk.note_text(ref, stub.id), stub.added
         except Refused as exc:
             if exc.why is not RefusedFor.NOT_FOUND:  # deleted between the list and the look
                 raise
-    return [each for each in told if each is not None]
 
 
 def _record(told: Told, link: Link, now: float) -> ApprovalRecord:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from envision_worker.desks.desk import DeskRef, DeskTicket, Life
 from envision_worker.ensono.messages import Approval, Note
 from envision_worker.handlers import texts
-from envision_worker.handlers.approval_notes import told_on
+from envision_worker.handlers.approval_notes import is_told_on
 from envision_worker.handlers.beginnings import Beginning
 from envision_worker.handlers.counterpart import newest, read
 from envision_worker.handlers.work import Work
@@ -16,7 +16,7 @@ from envision_worker.vocabulary import DeskTicketId
 async def asked_before(work: Work, approval: Approval) -> bool:
     """Whether a ledger that was lost had asked this on an earlier change: nobody waits for it any more."""
     async for ref in _earlier(work):
-        if any(told.approval_id == approval.id for told in await told_on(work.peers.desk, ref)):
+        if await is_told_on(work.peers.desk, ref, approval.id):
             return True
     return False
 
