@@ -391,3 +391,32 @@ async def test_a_ticket_that_is_trashed_between_two_effects_of_a_message_is_repl
         world.desk.people.trash("request", old.id)
         await world.quiet()
     assert "the fan was replaced" in str(world.requests()[-1].resolution)
+
+
+@pytest.mark.parametrize("made", ["first", "again"])
+@virtual
+async def test_what_was_merged_before_its_link_was_kept_is_followed_and_the_parent_bears_the_number(
+    tmp_path: Path, made: str
+) -> None:
+    async with story(tmp_path, settings=fitting(policy={"reopen": "new_ticket"})) as world:
+        number, faults = world.ensono.scenario.incident_create(), world.desk.faults
+        if made == "again":
+            world.ensono.scenario.ticket_resolve(number)
+            await world.quiet()
+            world.ensono.scenario.ticket_reopen(number)
+        faults.add(Fault(FaultKind.LOSE_ANSWER, "POST", "*/requests"))
+        while len(world.requests()) < (2 if made == "again" else 1):
+            await world.clock.sleep(0.01)
+        child = world.requests()[-1].id
+        faults.add(Fault(FaultKind.STATUS, "GET", f"*/requests/{child}", times=None, status=503))
+        while not world.events("outcome_found"):
+            await world.clock.sleep(0.1)
+        parent = on_desk(world)
+        world.desk.people.merge(child, parent)
+        faults.clear()
+        world.ensono.scenario.notes(number, "still here")
+        await world.quiet()
+        assert await dead_letters(world) == []
+    assert number_on(world, world.desk.ticket("request", parent)) == number
+    assert returned(world, number)[-1] == people_number(world, parent)
+    assert "still here" in note_words(world.desk.ticket("request", parent))[-1]

@@ -122,6 +122,7 @@ async def _adopt(work: Work) -> Counterpart | None:
         return None  # its answer was lost: making it begins with a look
     made = await _made_before(work, 1)
     if made:  # but the process ended before the link was kept
+        await _put_number(work, made)  # of what it was merged into meanwhile
         link = await _link_of_made(work, made, 1)
     else:
         found = newest(await _candidates(work), work.transaction.ticket)
@@ -136,7 +137,7 @@ async def _adopt(work: Work) -> Counterpart | None:
 
 
 async def _made_before(work: Work, generation: int) -> DeskTicket | None:
-    """The counterpart that this ledger knows to have made, if it is still there."""
+    """The counterpart that this ledger knows to have made, or what that was merged into, if it is still there."""
     created = await work.effects.answer(_create_key(generation))
     ticket = await read(work, DeskRef(work.kind, DeskTicketId(created["id"]))) if created else None
     return ticket if ticket and not ticket.trashed else None
@@ -205,7 +206,11 @@ async def make(work: Work, *, after: Link | None) -> Counterpart:
         after: the link of the counterpart that it replaces.
     """
     generation = after.generation + 1 if after else 1
-    while await work.effects.answer(_create_key(generation)) and not await _made_before(work, generation):
+    while await work.effects.answer(_create_key(generation)):
+        made = await _made_before(work, generation)
+        if made:
+            await _put_number(work, made)
+            return Counterpart(await _link_of_made(work, made, generation), made)
         generation += 1  # made, and gone again before its link was kept
     transaction, settings = work.transaction, work.peers.settings
     given = mapped(work, transaction.fields)
@@ -232,9 +237,14 @@ async def make(work: Work, *, after: Link | None) -> Counterpart:
 
 
 async def _link_of_made(work: Work, ticket: DeskTicket, generation: int) -> Link:
-    """Of what this message made; or one before it, which was given up after it had: then this one still has all to say."""
+    """Of what this message made; or one before it, which was given up after it had: then this one still has all to say.
+
+    What it was merged into meanwhile was made by nobody here.
+    """
     link = _link(work, ticket, generation)
     created = await work.peers.ledger.effects.find(work.transaction.ticket, _create_key(generation))
+    if created is not None and created.answer.get("id", ticket.ref.id) != ticket.ref.id:
+        return replace(link, adopted=True)
     if created is not None and created.message_id != work.transaction.message_id:
         return replace(link, created_by=created.message_id, complete=False)
     complete = work.transaction.fields.short_description is not None
