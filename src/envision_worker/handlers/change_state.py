@@ -8,7 +8,8 @@ from envision_worker.desks.desk import Life
 from envision_worker.ensono.messages import Create
 from envision_worker.errors import Refused, RefusedFor
 from envision_worker.handlers.approval_withdrawal import withdraw_approvals
-from envision_worker.handlers.counterpart import counterpart, make
+from envision_worker.handlers.counterpart import counterpart
+from envision_worker.handlers.making import make
 from envision_worker.handlers.returning import return_number
 from envision_worker.handlers.values import GONE_STATES
 from envision_worker.handlers.work import Counterpart, Work

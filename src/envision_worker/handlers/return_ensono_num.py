@@ -2,7 +2,7 @@
 
 from envision_worker.desks.desk import DeskRef, DeskTicket, Fields
 from envision_worker.ensono.messages import ReturnEnsonoNum
-from envision_worker.handlers.counterpart import read
+from envision_worker.handlers.finding import read
 from envision_worker.handlers.work import Work
 from envision_worker.handlers.writing import set_fields
 from envision_worker.ledger.records import Link

@@ -7,7 +7,7 @@ from envision_worker.ensono.messages import Approval, Note
 from envision_worker.handlers import texts
 from envision_worker.handlers.approval_notes import is_told_on
 from envision_worker.handlers.beginnings import Beginning
-from envision_worker.handlers.counterpart import newest, read
+from envision_worker.handlers.finding import newest, read
 from envision_worker.handlers.work import Work
 from envision_worker.handlers.writing import find_note
 from envision_worker.vocabulary import DeskTicketId

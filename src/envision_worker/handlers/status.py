@@ -7,8 +7,8 @@ from envision_worker.config.sections import Reopen
 from envision_worker.desks.desk import Fields, Life
 from envision_worker.ensono.fields import TicketFields
 from envision_worker.errors import Refused, RefusedFor
-from envision_worker.handlers.counterpart import make
 from envision_worker.handlers.dropping import ABOUT_VALUES
+from envision_worker.handlers.making import make
 from envision_worker.handlers.returning import return_number
 from envision_worker.handlers.texts import escaped, is_cut, rare_named
 from envision_worker.handlers.values import CANCELLED, CLOSED, RESOLVED, is_status, open_status, status_name
