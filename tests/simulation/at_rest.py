@@ -141,9 +141,10 @@ class AtRest:
             for which, times in counted.items():
                 if times > 1:
                     self._wrong("P3", f"{ticket}: {times} times the {what} {which}")
+        most = 1 + self._known.taken_away[ticket]  # whether it stands on what was trashed meanwhile cannot be seen
         comments = Counter(token for each in effects if each.verb == "note" for token in tokens_of(each))
         for each in sent:
-            if each.transaction_type == "Notes" and any(comments[token] > 1 for token in each.tokens):
+            if each.transaction_type == "Notes" and any(comments[token] > most for token in each.tokens):
                 self._wrong("P3", f"{ticket}: the comment of {each} stands on the desk more than once")
 
     def _counterparts(self, story: DeskStory, ticket: str, sent: list[Sent]) -> None:
@@ -153,6 +154,8 @@ class AtRest:
         least = most = 0 if ticket in self._known.linked else max(record.round, 1)
         if self._plan.reopen == "new_ticket" and not record.is_change:
             most += sum(each.opens_again and not each.again for each in sent)
+            most += self._known.closed[ticket]
+        most += self._known.taken_away[ticket]
         if self._past.lost_ledger_at:  # in which state the last one was is lost, too; so is what had been sent before
             least = min(least, 1)
             most += sum(each.again and each.state is not None for each in sent)
@@ -176,7 +179,13 @@ class AtRest:
     def _stands(self, story: DeskStory, ticket: str) -> None:
         """P1, P4: an incident or a request has the status at last that it has at Ensono; also of what leaves no other trace."""
         record = self._world.ensono.tickets[ticket]
-        if record.is_change or self._plan.reopen == "comments" or self._plan.refusals or self._past.lost_ledger_at:
+        if (
+            record.is_change
+            or ticket in self._known.tidied
+            or self._plan.reopen == "comments"
+            or self._plan.refusals
+            or self._past.lost_ledger_at
+        ):
             return
         said = (record.fields.get("statusNextAction"), record.fields["status"])
         table = self._world.config.mapping.table(MappingKind.STATUS)

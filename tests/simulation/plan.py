@@ -40,7 +40,7 @@ class Fate:
 class Habits:
     """How often Ensono's users and the desk's approvers do what is rare: weights beside their other acts, and shares.
 
-    Attributes: `decides_within`: so many polls.
+    Attributes: `decides_within`: so many polls. `tidies`: how often people at the desk do something with what is there.
     """
 
     comments: float = 4.0
@@ -51,6 +51,7 @@ class Habits:
     decides_within: float = 4.0
     delegates: float = 0.1
     changes_mind: float = 0.1
+    tidies: int = 0
 
 
 @dataclass(frozen=True)
@@ -245,6 +246,13 @@ def _forgotten(plan: Plan, rng: random.Random) -> Plan:
     return replace(plan, habits=habits, fates=losses, outages=plan.outages[:1], actions=10, pause_s=pause_s)
 
 
+def _tidied(plan: Plan, rng: random.Random) -> Plan:
+    """People at the desk trash, merge and close what the worker made, write on it and attach files that are called the same."""
+    habits = Habits(tidies=rng.randint(3, 12), planners=0.5)
+    trouble = {"desk": rng.choice((0.0, 0.1, 0.25)), "ensono": rng.choice((0.0, 0.06))}
+    return replace(plan, habits=habits, trouble=trouble, refusals=0.0, outages=plan.outages[:1], fates=plan.fates[:1])
+
+
 def _peaceful(plan: Plan) -> Plan:
     """Without what would hide what a theme is about."""
     latency_s = min(plan.latency_s, 0.2)
@@ -261,4 +269,5 @@ THEMES: Mapping[str, Callable[[Plan, random.Random], Plan]] = {
     "board": _board,
     "crowd": _crowd,
     "forgotten": _forgotten,
+    "tidied": _tidied,
 }

@@ -17,6 +17,7 @@ from envision_worker.outcome import DeadLetterReason
 from envision_worker.report import Result
 from simulation.approvers import Approvers
 from simulation.at_rest import AtRest
+from simulation.colleagues import Colleagues
 from simulation.oracles import Oracles
 from simulation.plan import SETTLE_S, Blow, Fate, Plan, plan_of
 from simulation.traffic import Traffic
@@ -72,6 +73,7 @@ class Simulation:
             plant(self.world)
         self.traffic = Traffic(self.world, plan)
         self.approvers = Approvers(self.world, plan)
+        self.colleagues = Colleagues(self.world, self.traffic.known, plan)
         self.counts: Counter[str] = Counter()
         self.oracles = Oracles(self.world, self.traffic.known, plan)
         self.at_rest = AtRest(self.world, self.traffic.known, plan, self.oracles.past)
@@ -118,6 +120,7 @@ class Simulation:
         ends = [
             self.traffic.run(),
             self.approvers.think_again(),
+            self.colleagues.run(),
             *map(self._outage, plan.outages),
             *map(self._suffer, plan.fates),
         ]

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,9 @@ class Known:
         approvers: address of the one approver of each approval, by approvalId.
         ended_by: MessageId of what told that Ensono has withdrawn an approval, by approvalId.
         linked: desk ids of what people opened at the desk, by Ensono's number for it.
+        taken_away: how often the counterpart of a ticket was trashed or merged at the desk.
+        closed: how often it was closed there.
+        tidied: tickets whose status somebody at the desk changed by that, or by closing.
         ledger_lost: nobody knows any more what was applied; what Ensono sends a second time now is new.
     """
 
@@ -37,6 +41,9 @@ class Known:
     approvers: dict[str, str] = field(default_factory=dict)
     ended_by: dict[str, str] = field(default_factory=dict)
     linked: dict[str, str] = field(default_factory=dict)
+    taken_away: Counter[str] = field(default_factory=Counter)
+    closed: Counter[str] = field(default_factory=Counter)
+    tidied: set[str] = field(default_factory=set)
     ledger_lost: bool = False
 
 
