@@ -116,6 +116,7 @@ class Worker:
             parts.facts,
             parts.config.approvals,
             settings.zone,
+            settings.born,
             desk_open=lambda: self.desk_gate.is_open and not self.consumer.stopping,
             ensono_open=lambda: self.ensono_gate.is_open and not self.consumer.stopping,
         )
@@ -279,6 +280,7 @@ async def assemble(parts: Parts) -> Worker:
         watermarks.first_life = True
         born = repr(parts.clock.now().timestamp())
         await ledger.remember(BORN, born)
+    watermarks.born = float(born)
     settle_s = {DESK: config.desk.settle_s, ENSONO: config.ensono.resend_after_s}
     worker = Worker(
         parts,

@@ -9,7 +9,7 @@
 | `Malformed`   | perhaps         | the answer can't be read; for a write the same as `Unsure`        |
 | `Refused`     | no              | the peer answered no: the request itself is wrong                 |
 
-No message holds a secret: addresses are given without their query.
+No message holds a secret: addresses are given without their query. Each can be kept and sent on: no half of a surrogate pair is left.
 """
 
 from enum import StrEnum
@@ -27,10 +27,13 @@ class PeerError(Exception):
     result = "error"
 
     def __init__(self, peer: str, operation: str, detail: str, *, status: int | None = None) -> None:
-        super().__init__(f"{peer}: {operation}: {detail}")
+        said = detail.encode(
+            "utf-8", "replace"
+        ).decode()  # JSON may bring half an emoji, which neither file nor peer takes
+        super().__init__(f"{peer}: {operation}: {said}")
         self.peer = peer
         self.operation = operation
-        self.detail = detail
+        self.detail = said
         self.status = status
 
 

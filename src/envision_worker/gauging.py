@@ -32,7 +32,7 @@ class GaugeBoard:
     watermarks: Watermarks
 
     async def read(self) -> Gauges:
-        """All gauges. Raises `LedgerUnavailable`, and OSError where the spool can't be read."""
+        """All gauges. Raises `LedgerUnavailable`."""
         config, backlog = self.config, await self.ledger.backlog()
         now = self.clock.now().timestamp()
         expiry = self.files.first_expiry()
@@ -56,12 +56,20 @@ class GaugeBoard:
             last_read=self.consumer.last_read,
             last_success=self.lanes.last_success,
             ledger_bytes=await self.ledger.size_bytes(),
-            spool_bytes=spool_size(config.attachments.spool_dir),
+            spool_bytes=_spool_bytes(config.attachments.spool_dir),
             spool_limit_bytes=config.attachments.max_spool_bytes,
             clock_skew_s=self.connect.clock_skew_s,
             disk_free_bytes=_disk_free(config.state.path.parent),
             attachment_link_expires=expiry.timestamp() if expiry else None,
         )
+
+
+def _spool_bytes(folder: Path) -> int | None:
+    """What the spool takes, None where it may not be looked into."""
+    try:
+        return spool_size(folder)
+    except OSError:
+        return None
 
 
 def _disk_free(folder: Path) -> int | None:

@@ -1,5 +1,6 @@
 """Opens what the worker works with: log and metrics, the ledger, the connections to its peers. Closed by whoever opened it."""
 
+import os
 import random
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -126,7 +127,13 @@ def open_state(config: Config, facts: Facts, clock: SystemClock) -> SqliteLedger
     """The ledger, and the folders that it and the spool need. Raises `LedgerUnavailable`."""
     _make_folder("state.url", config.state.path.parent)
     _make_folder("attachments.spool_dir", config.attachments.spool_dir)
-    return open_ledger(str(config.state.path), committed=facts.ledger_committed, clock=clock.monotonic)
+    _must_be_ours("attachments.spool_dir", config.attachments.spool_dir)
+    return open_ledger(
+        str(config.state.path),
+        committed=facts.ledger_committed,
+        clock=clock.monotonic,
+        checked=facts.ledger_checked,
+    )
 
 
 def _make_folder(key: str, folder: Path) -> None:
@@ -134,3 +141,9 @@ def _make_folder(key: str, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as exc:
         raise LedgerUnavailable(f"{key}: {folder} can't be made: {exc.strerror}") from exc
+
+
+def _must_be_ours(key: str, folder: Path) -> None:
+    """Else every attachment would fail, one after the other, and nobody would know why."""
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise LedgerUnavailable(f"{key}: {folder} can't be read and written by this user")

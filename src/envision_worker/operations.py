@@ -6,7 +6,15 @@ from envision_worker.app import Worker
 from envision_worker.errors import PeerError
 from envision_worker.handlers.effects import StillUnknown
 from envision_worker.ledger.records import ApprovalStatus, Kept, State
-from envision_worker.outcome import Applied, DeadLetter, Outcome, OutOfScope, RetryLater, metric_label
+from envision_worker.outcome import (
+    Applied,
+    DeadLetter,
+    DeadLetterReason,
+    Outcome,
+    OutOfScope,
+    RetryLater,
+    metric_label,
+)
 from envision_worker.relay.approvals import VIA_COMMAND_LINE
 from envision_worker.relay.decisions import Decision
 from envision_worker.report import Report, Result
@@ -106,10 +114,16 @@ class Operations:
                 dead.message_id, State.DISCARDED, at=self._now(), reason="operator", detail=reason
             )
         self._worker.parts.facts.dead_letter_resolved(message_id=dead.message_id, ticket=dead.ticket, how="discarded")
-        await self._unknown_writes_shown(dead.ticket)
-        outcomes = await self._worker.lanes.run_copies(dead.ticket, forced=True)
-        lines = [f"{dead.message_id}: discarded: {reason}", *(_told(kept, outcome) for kept, outcome in outcomes)]
-        return Report(Result.DONE, tuple(lines))
+        return Report(Result.DONE, (f"{dead.message_id}: discarded: {reason}", *await self._next_followed(dead.ticket)))
+
+    async def _next_followed(self, ticket: EnsonoTicketNumber) -> list[str]:
+        """Run what a ticket has left, unless it begins with what may have been applied: that is the operator's to judge as well."""
+        left = await self._ledger.messages.undone(ticket)
+        if left and left[0].state is State.DEAD_LETTER and left[0].reason == DeadLetterReason.RESTORED:
+            return [f"{left[0].message_id} {left[0].transaction_type}: {left[0].reason}: {left[0].detail}"]
+        await self._unknown_writes_shown(ticket)
+        outcomes = await self._worker.lanes.run_copies(ticket, forced=True)
+        return [_told(kept, outcome) for kept, outcome in outcomes]
 
     async def resend(self, approval_id: str) -> Report:
         """Ask the approvers once more, or send a decision that Ensono has not confirmed."""

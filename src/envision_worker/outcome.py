@@ -43,6 +43,8 @@ class DeadLetterReason(StrEnum):
     RETENTION_USED_UP = "retention_used_up"
     PROCESS_ENDED = "process_ended"
     """The process ended uncleanly each time that it had this message in hand."""
+    RESTORED = "restored"
+    """Undone in the copy of the ledger that was put back; it may have been applied since the copy was made."""
 
 
 @dataclass(frozen=True, slots=True)

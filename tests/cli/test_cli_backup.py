@@ -1,5 +1,6 @@
 """`backup`: a copy that can take the ledger's place."""
 
+import os
 import sqlite3
 import stat
 from pathlib import Path
@@ -65,3 +66,14 @@ def test_the_ledger_is_never_replaced_by_its_own_copy(config: Path, tmp_path: Pa
 
     assert ran.code == 64
     assert run("status", "--config", config).code == 0
+
+
+def test_what_is_there_and_no_file_is_left_as_it_is(config: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    ran = run("backup", pipe, "--config", config)
+
+    assert ran.code == 64
+    assert "no file" in ran.err
+    assert pipe.is_fifo()

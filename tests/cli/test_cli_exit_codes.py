@@ -68,6 +68,22 @@ def test_wrong_usage_ends_with_64(arguments: list[str], config: Path) -> None:
     assert "Usage:" in ran.err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["history", "e-CS\udcfc"],
+        ["dead-letters", "list", "e-CS\udcfc"],
+        ["dead-letters", "retry", "e-CS\udcfc"],
+        ["dead-letters", "discard", INCIDENT, "--reason", "\udcfcberholt"],
+    ],
+)
+def test_an_argument_that_is_no_utf_8_is_wrong_usage(arguments: list[str], config: Path) -> None:
+    ran = run(*arguments, "--config", config)
+
+    assert ran.code == 64
+    assert "no UTF-8" in ran.err
+
+
 @pytest.mark.parametrize("arguments", [*ALL, ["run"], ["backup", "copy.db"]], ids=" ".join)
 def test_a_wrong_configuration_ends_with_78_and_every_fault_on_stderr(arguments: list[str], tmp_path: Path) -> None:
     config = configuration(tmp_path, queue={"poll_interval_s": 0}, desk={"kind": "halo"})

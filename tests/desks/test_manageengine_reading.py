@@ -99,21 +99,35 @@ async def test_the_text_of_a_note_is_read_by_its_id() -> None:
     assert isinstance(await error_of(desk(Script(done())).note_text(REQUEST, "12")), Malformed)
 
 
-async def test_only_a_size_in_bytes_is_a_size() -> None:
+async def test_a_size_is_told_in_bytes_or_rounded_or_not_at_all() -> None:
     rows: list[dict[str, Any]] = [
         {"size": "73.78KB", "file_name": "old.png", "content_url": "/api/v3/attachments/606", "id": "606"},
         {"id": 607, "name": "new.png", "size": {"display_value": "73.78 KB", "value": "75551"}},
         {"id": "608", "name": "bytes", "size": 12},
         {"id": "609", "name": "none", "size": None},
+        {"id": "610", "name": "large", "size": "1.5 mb"},
+        {"id": "611", "name": "whole", "size": "3KB"},
+        {"id": "612", "name": "words", "size": "about 3KB"},
     ]
     script = Script(listed("attachments", *rows))
     assert await desk(script).files(REQUEST) == [
-        FileStub("606", "old.png", None),
+        FileStub("606", "old.png", 75551, rounded_by=11),
         FileStub("607", "new.png", 75551),
         FileStub("608", "bytes", 12),
         FileStub("609", "none", None),
+        FileStub("610", "large", 1572864, rounded_by=104858),
+        FileStub("611", "whole", 3072, rounded_by=1024),
+        FileStub("612", "words", None),
     ]
     assert script.calls == ["GET requests/71/attachments"]
+
+
+@pytest.mark.parametrize("shown", [f"{75551 / 1024:.2f}KB", "73.77KB"])
+def test_a_rounded_size_is_near_the_files_own_whether_the_desk_rounded_it_or_cut_it_off(shown: str) -> None:
+    stub = shapes.file_stub({"id": "606", "file_name": "old.png", "size": shown})
+    assert stub is not None
+    assert stub.size is not None
+    assert abs(stub.size - 75551) <= stub.rounded_by < 0.02 * 1024
 
 
 async def test_the_cloud_lists_files_on_the_ticket_itself() -> None:

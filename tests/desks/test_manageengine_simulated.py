@@ -197,7 +197,7 @@ async def test_an_old_build_is_spoken_to_in_its_own_way(old_build: ManageEngineS
     path.write_bytes(b"x" * 2048)
     await desk.attach(ref, LocalFile(path, "a.txt", "text/plain", 2048))
     (stub,) = await desk.files(ref)
-    assert (stub.name, stub.size) == ("a.txt", None)
+    assert (stub.name, stub.size, stub.rounded_by) == ("a.txt", 2048, 11)
     moved = (await desk.create(TicketType.CHANGE, Fields(title="x"))).ref
     await desk.move_change(moved, stage="Planning", status="Planning In Progress", comment="not taken here")
     assert (await desk.read(moved)).stage == "Planning"

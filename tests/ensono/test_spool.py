@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from ensono_world import names_in, put
 
-from envision_worker.ensono.spool import PartFile, Spool, SpoolFull, spool_size
+from envision_worker.ensono.spool import PartFile, Spool, SpoolFull, is_there, remove, size_of, spool_size
 
 
 def test_a_spool_that_does_not_exist_is_empty(spool: Path) -> None:
@@ -18,6 +18,17 @@ def test_the_size_is_the_sum_of_the_files(spool: Path) -> None:
     (spool / "link").symlink_to("/bin/sh")
     assert spool_size(spool) == 8
     assert spool_size(spool, without={"aa"}) == 3
+
+
+def test_a_file_that_has_gone_is_told_as_no_room_for_it(spool: Path) -> None:
+    put(spool / "aa", b"12345")
+    assert is_there(spool / "aa")
+    assert size_of(spool / "aa") == 5
+    remove(spool / "aa")
+    assert not is_there(spool / "aa")
+    with pytest.raises(SpoolFull, match="aa: No such file"):
+        size_of(spool / "aa")
+    remove(spool / "aa")
 
 
 async def test_a_file_appears_only_when_it_is_kept(spool: Path) -> None:

@@ -26,6 +26,7 @@ from intake.queues import (
 )
 from worker.stories import fitting, only_request, virtual
 from worlds.simulated import World
+from worlds.virtual_time import START
 
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S
@@ -96,6 +97,27 @@ async def test_a_read_that_can_not_be_kept_is_not_worked_on_and_ends_the_worker(
     await world.kill()
 
 
+@virtual
+async def test_a_damaged_row_ends_the_worker_and_costs_no_other_ticket_more_than_that_one_receive(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path)
+    number = ticket(world, ["first."])
+    desk_refuses(world)
+    worker = await world.start()
+    damaged = sent(world, number)[1]
+    await until(world, lambda: state(world, damaged) == "dead_letter")
+    world.store.execute("UPDATE messages SET raw = zeroblob(40) WHERE message_id = ?", (damaged,))
+    other = ticket(world, ["another."])
+    await until(world, worker.lost.done, within_s=600)
+    await world.clock.sleep(3600)
+    assert max(receives(world, each) for each in sent(world, other)) <= 1
+    [failed] = world.events("ledger_failed")
+    assert "can't be read" in failed["detail"]
+    assert not world.events("unforeseen")
+    await world.kill()
+
+
 async def undone(world: World) -> tuple[str, list[str]]:
     """A ticket whose notes the desk refuses, until Ensono has no receives left for them."""
     number = ticket(world, ["first.", "second."])
@@ -163,6 +185,18 @@ async def test_of_what_was_never_received_it_warns_a_day_before_the_retention_en
     [first, *_] = world.events("retention_warning")
     assert 6 * HOUR_S <= first["at"] - reads(world)[-1].at <= 6 * HOUR_S + 600
     assert 23.8 <= first["hours_left"] <= 24
+
+
+@virtual
+async def test_a_new_ledger_that_is_paused_warns_as_long_after_it_came_about(tmp_path: Path) -> None:
+    world = World(tmp_path, settings={"queue": {"poll_interval_s": 600, "retention_s": 30 * HOUR_S}})
+    worker = await world.start()
+    await world.inside(worker.pause(paused=True))
+    await until(world, lambda: world.events("retention_warning"), within_s=5 * DAY_S, step_s=600)
+    await world.stop()
+    [first, *_] = world.events("retention_warning")
+    assert not reads(world)
+    assert 6 * HOUR_S <= first["at"] - START <= 6 * HOUR_S + 1200
 
 
 @pytest.mark.parametrize("later", [False, True])

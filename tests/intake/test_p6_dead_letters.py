@@ -3,10 +3,12 @@
 from itertools import pairwise
 from pathlib import Path
 
+from envision_worker.ledger.records import LedgerUnavailable
 from envision_worker.operations import Operations
 from envision_worker.report import Result
 from envision_worker.simulators.faults import FaultKind
 from intake.queues import (
+    WINDOW_S,
     calls,
     deleted,
     desk_refuses,
@@ -20,6 +22,7 @@ from intake.queues import (
     take_away,
     texts,
     ticket,
+    unclean_ends,
     until,
     writes,
 )
@@ -227,6 +230,35 @@ async def dies_with_it_in_hand(world: World, number: str) -> None:
     before = attempts(world, note) if state(world, note) else 0
     await until(world, lambda: state(world, note) and attempts(world, note) > before, step_s=0.05)
     await world.kill()
+
+
+@virtual
+async def test_a_ledger_that_fails_again_and_again_is_not_the_fault_of_the_message_in_hand(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    number = ticket(world)
+
+    def full(when: str) -> None:
+        if when == "before" and in_hand(world):
+            raise LedgerUnavailable("database or disk is full")
+
+    for _ in range(3):
+        world.at_commit = full
+        worker = await world.start()
+        await until(world, worker.lost.done, within_s=600)
+        await world.stop()
+        assert in_hand(world) == 1
+        world.at_commit = lambda _: None
+        await world.clock.sleep(WINDOW_S)
+    assert unclean_ends(world) == 0
+    async with world.working():
+        await world.quiet()
+    assert state(world, sent(world, number)[0]) == "applied"
+    assert len(world.requests()) == 1
+
+
+def in_hand(world: World) -> int:
+    """How many messages the ledger has in hand."""
+    return int(world.store.execute("SELECT count(*) FROM messages WHERE in_hand = 1").fetchone()[0])
 
 
 @virtual

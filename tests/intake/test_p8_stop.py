@@ -3,7 +3,22 @@
 from pathlib import Path
 
 from envision_worker.simulators.faults import Fault, FaultKind
-from intake.queues import calls, deleted, now, on_desk, reads, said, sent, state, ticket, unclean_ends, until
+from envision_worker.simulators.manageengine.throttle import SENTENCE
+from intake.queues import (
+    calls,
+    closed,
+    deleted,
+    now,
+    on_desk,
+    opened,
+    reads,
+    said,
+    sent,
+    state,
+    ticket,
+    unclean_ends,
+    until,
+)
 from worker.stories import fitting, only_request, virtual
 from worlds.simulated import World
 
@@ -80,3 +95,24 @@ async def test_at_rest_it_stops_at_once(tmp_path: Path) -> None:
     told = now()
     assert await world.stop()
     assert now() - told < 0.1
+
+
+@virtual
+async def test_a_stop_in_an_outage_leaves_the_gate_closed_for_the_next_start(tmp_path: Path) -> None:
+    world = World(tmp_path, settings=fitting(queue={"poll_interval_s": 10.0}))
+    await world.start()
+    slow = ticket(world)
+    await world.quiet()
+    ticket(world)
+    world.ensono.scenario.notes(slow, WORDS[0])
+    on_desk(world, FaultKind.STATUS, path="*/requests", status=400, body=SENTENCE.encode(), times=None)
+    on_desk(world, FaultKind.HANG_AFTER, path="*/notes", seconds=25.0)
+    await until(world, lambda: closed(world), step_s=0.05)
+    began = now()
+    for _ in range(3):  # the first stop takes until the grace is over, and the gate is tried meanwhile
+        await world.stop()
+        await world.start()
+        await world.clock.sleep(5)
+    await world.stop()
+    assert opened(world) == []
+    assert reads(world, since=began) == []

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from envision_worker.ledger.database import LockFile, connect
+from envision_worker.ledger.database import connect
+from envision_worker.ledger.lock_file import LockFile
 from envision_worker.ledger.records import LedgerHeld, LedgerUnavailable, State
 from envision_worker.vocabulary import MessageId
 from ledger.kept import NOW, arrival, opened, settled
@@ -17,7 +18,7 @@ AS_ROOT = os.geteuid() == 0
 
 HOLDS_IT = """
 import sys, time
-from envision_worker.ledger.database import LockFile
+from envision_worker.ledger.lock_file import LockFile
 lock = LockFile(sys.argv[1])
 lock.acquire()
 print("held", flush=True)

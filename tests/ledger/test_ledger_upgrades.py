@@ -76,6 +76,24 @@ async def test_a_ledger_of_any_earlier_version_keeps_all_that_it_holds(tmp_path:
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
 
 
+async def test_files_and_remarks_of_an_earlier_version_are_known_by_their_counterpart(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    an_old_ledger(path, stop_before="0004_keys_by_generation")
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("INSERT INTO links SELECT ticket, 2, kind, '71', '71', created, 'm1', 0, 1, '', 0, NULL FROM links")
+        keys = ("file:7:a", "file:71:a", "note:own:71:b:changed", "note:own:9:b:changed", "note:comment:71:c")
+        db.executemany(
+            """INSERT INTO effects (ticket, message_id, key, peer, what, known, intent)
+               VALUES (?, 'm2', ?, 'desk', 'attach', '{}', 1)""",
+            [(TICKET, key) for key in keys],
+        )
+        db.commit()
+    async with opened(path):
+        pass
+    known = {key for (key,) in rows(path, "SELECT key FROM effects")} - {"note:1"}
+    assert known == {"file:1:a", "file:2:a", "note:own:2:b:changed", "note:own:9:b:changed", "note:comment:71:c"}
+
+
 async def test_an_upgrade_is_made_once(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     for _ in range(2):

@@ -7,33 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from envision_worker.ledger.backup import back_up
-from envision_worker.ledger.database import connect
+from worlds.backups import Backups
 from worlds.simulated import World
 from worlds.virtual_time import in_virtual_time
 
 LONG_S = 4000.0
 """Longer than two clocks may be apart."""
-
-
-class Backups:
-    """The backups of a world whose ledger lies in memory: `made` copies it with the command's own function."""
-
-    def __init__(self, world: World, folder: Path) -> None:
-        self._world = world
-        self._ledger, self._copy = folder / "copied.db", folder / "backup.db"
-
-    def make(self) -> None:
-        target = connect(str(self._ledger))
-        self._world.store.backup(target)
-        target.close()
-        back_up(str(self._ledger), str(self._copy))
-
-    async def put_back(self) -> None:
-        """The disk is gone; the last backup takes the ledger's place, and the worker starts."""
-        await self._world.kill()
-        self._world.store = connect(str(self._copy))
-        await self._world.start()
 
 
 def notes(world: World) -> list[str]:
@@ -46,18 +25,10 @@ Scene = Callable[[World, Backups, str], Awaitable[None]]
 
 
 async def received_but_not_applied(world: World, backups: Backups, number: str) -> None:
-    made: list[str] = []
-
-    def at_commit(when: str) -> None:
-        waiting = "SELECT count(*) FROM messages WHERE state = 'waiting'"
-        if when == "after" and not made and world.store.execute(waiting).fetchone() == (1,):
-            backups.make()
-            made.append(number)
-
-    world.at_commit = at_commit
+    backups.make_once("SELECT 1 FROM messages WHERE state = 'waiting'")
     world.ensono.scenario.notes(number, "second")
     await world.quiet()
-    assert made
+    assert backups.are_made
 
 
 async def not_even_sent(world: World, backups: Backups, number: str) -> None:

@@ -1,8 +1,11 @@
 """SIGTERM and SIGINT (contract, P8): no further read, what runs is finished within the grace, exit 0."""
 
 import asyncio
+import os
 import signal
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -140,3 +143,17 @@ async def test_a_signal_during_the_start_ends_it_with_exit_0(plant: Plant) -> No
 async def _reads_of(plant: Plant, program: Program) -> int:
     assert program.process.returncode == 0
     return plant.reads()
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_while_it_starts_is_a_clean_stop_too(tmp_path: Path, sent: signal.Signals) -> None:
+    config = tmp_path / "still.toml"
+    os.mkfifo(config)
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "envision_worker", "run", "--config", str(config), stderr=asyncio.subprocess.PIPE
+    )
+    writing = await asyncio.to_thread(os.open, config, os.O_WRONLY)  # returns once the program reads its configuration
+    program.send_signal(sent)
+    _, said = await program.communicate()
+    os.close(writing)
+    assert (program.returncode, said) == (0, b"")

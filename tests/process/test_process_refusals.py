@@ -113,6 +113,19 @@ def test_a_folder_that_cannot_be_written_ends_it_with_69(tmp_path: Path) -> None
     assert str(folder) in said
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look everywhere")
+def test_a_spool_that_may_not_be_looked_into_ends_it_with_69(tmp_path: Path) -> None:
+    spool = tmp_path / "not-ours"
+    spool.mkdir(mode=0)
+    given = {"state": {"url": f"sqlite:///{tmp_path}/ledger.db"}, "attachments": {"spool_dir": str(spool)}}
+
+    code, said = refused_here(configuration(tmp_path, **given))
+
+    assert code == 69
+    assert f"attachments.spool_dir: {spool}" in said
+    assert len(said.splitlines()) == 1
+
+
 async def test_every_fault_of_a_configuration_is_said_at_once_with_exit_78(plant: Plant) -> None:
     wrong: dict[str, Mapping[str, Any]] = {
         "queue": {"poll_interval_s": -1, "no_such_key": 1},

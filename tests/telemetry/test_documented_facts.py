@@ -145,6 +145,10 @@ TELL: dict[str, tuple[Tell, ...]] = {
     "unforeseen": (lambda f: f.unforeseen(**ABOUT, exc=RuntimeError("x")),),
     "set_gauges": (lambda f: f.set_gauges(NOTHING_YET),),
     "ledger_failed": (lambda f: f.ledger_failed("database or disk is full"),),
+    "ledger_checked": (
+        lambda f: f.ledger_checked(0.4, complete=True),
+        lambda f: f.ledger_checked(30.0, complete=False),
+    ),
     "ledger_committed": (lambda f: f.ledger_committed(0.002, 7),),
 }
 OTHER_MODULES_EVENTS = {"library_said"}

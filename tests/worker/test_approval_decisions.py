@@ -79,6 +79,20 @@ def test_a_decision_goes_back_with_approval_id_approver_number_and_one_comment(
     lived(tmp_path, story, edition=edition, settings=settings)
 
 
+@EDITIONS
+def test_half_an_emoji_in_an_approvers_comment_does_not_keep_the_decision_back(
+    tmp_path: Path, edition: Edition
+) -> None:
+    async def story(world: ChangeWorld) -> None:
+        number = await asked(world)
+        world.desk.people.approve(world.change().number, comments="fine \ud83d", approver=CAB)
+        await world.settled(lambda: bool(world.decisions(number)))
+        (decision,) = world.decisions(number)
+        assert "Reason: fine" in decision.comment
+
+    lived(tmp_path, story, edition=edition)
+
+
 def shown(moment: float) -> str:
     """A moment of these tests, in March 2026, as people in Chicago write it."""
     return datetime.fromtimestamp(int(moment), ZoneInfo("America/Chicago")).strftime("%Y-%m-%d %H:%M:%S CST")

@@ -80,6 +80,29 @@ def test_several_approvals_of_a_change_are_found_again_each_with_its_own_approve
     lived(tmp_path, story, edition=edition)
 
 
+def test_a_process_that_ends_right_after_it_kept_them_leaves_the_rest_to_the_next(tmp_path: Path) -> None:
+    async def story(world: ChangeWorld) -> None:
+        number = await asked(world)
+        await world.stop()
+        world.lose_ledger()
+
+        def dies_with_approvals_kept(when: str) -> None:
+            if when == "after" and world.store.execute("SELECT 1 FROM approvals").fetchone():
+                world.at_commit = lambda _: None
+                world.life.die()
+
+        world.at_commit = dies_with_approvals_kept
+        await world.start()
+        await world.life.died.wait()
+        await world.kill()
+        assert not world.store.execute("SELECT 1 FROM links").fetchone()
+        await world.start()
+        await world.polls()
+        await world.approve(number)
+
+    lived(tmp_path, story)
+
+
 @EDITIONS
 def test_a_request_that_comes_again_after_the_loss_asks_nobody_a_second_time(tmp_path: Path, edition: Edition) -> None:
     async def story(world: ChangeWorld) -> None:

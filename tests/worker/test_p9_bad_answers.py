@@ -95,3 +95,36 @@ async def test_the_same_in_the_cloud(tmp_path: Path, call: str) -> None:
 @virtual
 async def test_a_bad_answer_of_ensono_is_named_and_tried_again(tmp_path: Path, call: str, bad: str) -> None:
     await told_in_full(tmp_path, "on_premises", "ensono", *AT_ENSONO[call], bad)
+
+
+HALF_AN_EMOJI = b"""{"response_status": {"status_code": 4000, "status": "failed",
+    "messages": [{"status_code": 4001, "type": "failed", "message": "No room here \\ud83d"}]}}"""
+
+
+@virtual
+async def test_half_an_emoji_in_a_refusal_is_kept_like_any_other_word(tmp_path: Path) -> None:
+    async with story(tmp_path, settings=fitting()) as world:
+        number = world.ensono.scenario.incident_create()
+        world.ensono.scenario.notes(number, "hello")
+        refusing = Fault(FaultKind.STATUS, method="POST", path="*/notes", status=400, body=HALF_AN_EMOJI, times=None)
+        world.desk.faults.add(refusing)
+        await world.clock.sleep(60)
+        [dead] = await dead_letters(world)
+        assert "No room here ?" in dead.detail
+        world.desk.faults.clear()
+        await world.quiet()
+        assert not world.events("ledger_failed")
+    assert len(note_words(only_request(world))) == 1
+
+
+@virtual
+async def test_half_an_emoji_in_an_answer_that_tells_nothing_else_costs_no_ledger(tmp_path: Path) -> None:
+    async with story(tmp_path, settings=fitting()) as world:
+        world.desk.faults.add(
+            Fault(FaultKind.STATUS_AFTER, method="POST", path="*/notes", status=500, body=HALF_AN_EMOJI)
+        )
+        number = world.ensono.scenario.incident_create()
+        world.ensono.scenario.notes(number, "hello")
+        await world.quiet()
+        assert not world.events("ledger_failed")
+    assert len(note_words(only_request(world))) == 1

@@ -71,7 +71,7 @@ class MortalDatabase(InlineDatabase):
             if not self._life.lives_on():
                 self._put_off.clear()
                 return
-            self._at_once(self._put_off.pop(0))
+            self.carry_out_late(self._put_off.pop(0))
 
     async def close(self) -> None:
         """The store outlives the process."""
@@ -117,6 +117,7 @@ class World:
         self.config = configured(folder, edition, self.desk.credentials, settings or {})
         self.lose_ledger()
         self.worker: Worker | None = None
+        self._ledger_failed = False
         self.life = Incarnation()
         self._running: asyncio.Task[None] | None = None
 
@@ -129,7 +130,8 @@ class World:
     async def start(self) -> Worker:
         """A new process on whatever ledger there is. Raises `Died` where it is killed while it starts."""
         self.life = Incarnation()
-        count_unclean_ends(self.store)
+        count_unclean_ends(self.store, ledger_failed=self._ledger_failed)
+        self._ledger_failed = False
         self.worker = await self.inside(assemble(self.alter(self._parts())))
         self.tamper(self.worker)
         self._running = self._task(self.worker.run(), "worker")
@@ -138,15 +140,20 @@ class World:
     async def kill(self) -> None:
         """kill -9: from this moment on nothing that the process tries has any effect."""
         await self.life.sweep()
-        self.worker = None
+        self._ended()
 
     async def stop(self) -> bool:
         """SIGTERM; returns whether everything ended within the grace. Raises `Died` where it is killed meanwhile."""
         assert self.worker is not None
         ended = await self.inside(self.worker.stop(self.config.worker.shutdown_grace_s))
-        self.worker = None
+        self._ended()
         await self.life.sweep()
         return ended
+
+    def _ended(self) -> None:
+        """What the lock file tells the next process."""
+        self._ledger_failed = self.worker is not None and self.worker.lost.done()
+        self.worker = None
 
     async def inside(self, what: Coroutine[Any, Any, T]) -> T:
         """Let the process do something, as an operator's command would ask for. Raises `Died` where it is killed meanwhile."""

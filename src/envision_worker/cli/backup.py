@@ -17,16 +17,22 @@ from envision_worker.ledger.records import LedgerUnavailable
 def command(target: Path, config_path: Path) -> int:
     """Copy the ledger to FILE, which is replaced where it exists."""
     ledger = configured(config_path).state.path
-    if target.is_dir():
-        raise click.BadParameter("is a directory; name a file", param_hint="FILE")
-    if target.resolve() in {
-        ledger.with_name(f"{ledger.name}{end}").resolve() for end in ("", "-wal", "-shm", ".lock", ".sock")
-    }:
-        raise click.BadParameter("is the ledger itself; name another file", param_hint="FILE")
     try:
+        _refuse_what_may_not_be_replaced(target, ledger)
         back_up(str(ledger), str(target))
         size = target.stat().st_size
     except (LedgerUnavailable, OSError) as exc:
         raise Unavailable(f"backup: {exc}") from exc
     complain(f"{target}: {size} bytes")
     return exits.OK
+
+
+def _refuse_what_may_not_be_replaced(target: Path, ledger: Path) -> None:
+    """A folder, a device, a pipe, the ledger itself. Raises `BadParameter`, or OSError where it can't be looked at."""
+    if target.is_dir():
+        raise click.BadParameter("is a directory; name a file", param_hint="FILE")
+    if target.exists() and not target.is_file():
+        raise click.BadParameter("is there and no file; name another", param_hint="FILE")
+    own = {ledger.with_name(f"{ledger.name}{end}").resolve() for end in ("", "-wal", "-shm", ".lock", ".sock")}
+    if target.resolve() in own:
+        raise click.BadParameter("is the ledger itself; name another file", param_hint="FILE")

@@ -3,6 +3,7 @@
 import gc
 import importlib
 import io
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import click
 from typing_extensions import override
 
 from envision_worker.cli import exits
-from envision_worker.cli.terminal import complain
+from envision_worker.cli.terminal import complain, printable
 
 _COMMANDS = {
     "run": "run",
@@ -41,12 +42,20 @@ class _LazyGroup(click.Group):
         module = _COMMANDS.get(cmd_name)
         if module is None:
             return None
+        if cmd_name == "run":
+            _stop_at_once_until_it_runs()
         gc.disable()  # nothing that loading makes goes away again; looking for it takes a tenth of the time
         try:
             command: click.Command = importlib.import_module(f"envision_worker.cli.{module}").command
         finally:
             gc.enable()
         return command
+
+
+def _stop_at_once_until_it_runs() -> None:
+    """A daemon that is told to stop while it starts has done nothing yet: that is a clean stop (contract, P8)."""
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: sys.exit(exits.OK))
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -61,6 +70,7 @@ def run_program(arguments: Sequence[str], commands: click.Command = program) -> 
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character must not end a command
     try:
+        _refuse_what_is_no_text(arguments)
         result = commands.main(args=list(arguments), prog_name="envision-worker", standalone_mode=False)
     except click.UsageError as exc:
         exc.show()
@@ -75,6 +85,13 @@ def run_program(arguments: Sequence[str], commands: click.Command = program) -> 
         complain(_bug(exc))
         return exits.SOFTWARE
     return result if isinstance(result, int) else exits.OK
+
+
+def _refuse_what_is_no_text(arguments: Sequence[str]) -> None:
+    """Bytes that are no UTF-8 (a Latin-1 terminal, a mangled paste) are in no ledger, and can't be sent to a daemon."""
+    for argument in arguments:
+        if any("\ud800" <= character <= "\udfff" for character in argument):
+            raise click.UsageError(f"an argument is no UTF-8: {printable(argument)}")
 
 
 def _bug(exc: Exception) -> str:

@@ -126,11 +126,12 @@ class NoteStub:
 
 @dataclass(frozen=True, slots=True)
 class FileStub:
-    """A file on a desk ticket. `size` is in bytes, None where the desk tells it only rounded or not at all."""
+    """A file on a desk ticket. `size` is in bytes, None where the desk does not tell it, `rounded_by`: how many it may be off."""
 
     id: str
     name: str
     size: int | None
+    rounded_by: int = 0
 
 
 @dataclass(frozen=True, slots=True)

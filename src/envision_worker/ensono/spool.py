@@ -37,6 +37,34 @@ def _size(entry: os.DirEntry[str]) -> int:
         return 0
 
 
+def is_there(path: Path) -> bool:
+    """Whether a file is in its spool; in one that may not be looked into there is none."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def size_of(path: Path) -> int:
+    """A file's bytes. Raises `SpoolFull`: it can't be looked at (any more)."""
+    with _disk(path):
+        return path.stat().st_size
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there; what can't be removed now is tidied away later."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def names_in(directory: Path) -> list[str]:
+    """The names of what is in a spool; none where it does not exist or may not be looked into."""
+    try:
+        return [path.name for path in directory.iterdir()]
+    except OSError:
+        return []
+
+
 class Spool:
     """Keeps count of what is being written, so that many downloads together stay below the limit too.
 
@@ -137,8 +165,7 @@ def _disk(target: Path) -> Iterator[None]:
 def _discard(file: BinaryIO, part: Path) -> None:
     with suppress(OSError):  # a failing disk has said so before
         file.close()
-    with suppress(OSError):
-        part.unlink(missing_ok=True)
+    remove(part)
 
 
 def _settle(part: Path, target: Path) -> None:

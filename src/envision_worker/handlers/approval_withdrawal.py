@@ -6,7 +6,9 @@ from envision_worker.desks.desk import DeskRef
 from envision_worker.errors import Refused, RefusedFor
 from envision_worker.handlers.work import Counterpart, Work
 from envision_worker.handlers.writing import add_remark
-from envision_worker.ledger.records import ApprovalRecord, ApprovalStatus
+from envision_worker.ledger.ledger import Ledger
+from envision_worker.ledger.records import ApprovalRecord, ApprovalStatus, Link
+from envision_worker.telemetry.facts import Facts
 from envision_worker.vocabulary import DeskKind, DeskTicketId
 
 _DECIDED = frozenset({ApprovalStatus.APPROVED, ApprovalStatus.REJECTED})
@@ -23,6 +25,17 @@ async def withdraw_approvals(work: Work, found: Counterpart, reason: str) -> Non
         await work.peers.ledger.approvals.save(*withdrawn)
     for record in withdrawn:
         work.peers.facts.approval_withdrawn(ticket=record.ticket, approval_id=record.approval_id, reason=reason)
+
+
+async def leave_earlier(ledger: Ledger, facts: Facts, link: Link, *, now: float) -> None:
+    """Nobody waits for a change that was replaced while a copy of the ledger lay aside. Nothing is done on the desk: that was done then."""
+    reason = f"Ensono goes on with {link.number}"
+    records = [each for each in await ledger.approvals.of_ticket(link.ticket) if each.desk_id != link.desk_id]
+    left = [each for each in records if each.status is ApprovalStatus.WAITING or _never_sent(each)]
+    if left:
+        await ledger.approvals.save(*(_withdrawn(record, reason, now) for record in left))
+    for record in left:
+        facts.approval_withdrawn(ticket=record.ticket, approval_id=record.approval_id, reason=reason)
 
 
 def _never_sent(record: ApprovalRecord) -> bool:

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
-from envision_worker.desks.desk import DeskRef, Life
+from envision_worker.desks.desk import DeskRef, DeskTicket, Life
 from envision_worker.ensono.messages import Create, Redraft, ReturnEnsonoNum, Transaction, Update
 from envision_worker.handlers.approval_notes import restore_approvals
+from envision_worker.handlers.approval_withdrawal import leave_earlier
 from envision_worker.handlers.beginnings import Beginning
+from envision_worker.handlers.copied_links import holds, is_from_a_copy, replaces
 from envision_worker.handlers.fields_update import complete
 from envision_worker.handlers.finding import candidates_of, newest, put_number, read
 from envision_worker.handlers.making import create_key, link_of_made, link_to, made_before, make
@@ -82,6 +84,8 @@ async def _follow(work: Work, link: Link) -> Counterpart | None:
     """The linked ticket as it stands now; its parent where it was merged; None where it is deleted or in the trash."""
     ref = DeskRef(link.kind, link.desk_id)
     ticket = work.recalled(ref) or await read(work, ref)
+    if is_from_a_copy(link, work.peers.settings.born):
+        link, ticket = await _caught_up(work, link, ticket)
     if ticket is None or ticket.trashed:
         return None
     if ticket.ref.id == link.desk_id:
@@ -90,6 +94,21 @@ async def _follow(work: Work, link: Link) -> Counterpart | None:
     merged = replace(link, desk_id=ticket.ref.id, number=ticket.number, adopted=True, returned=None)
     await work.peers.ledger.links.save(merged)
     return Counterpart(merged, ticket)
+
+
+async def _caught_up(work: Work, link: Link, ticket: DeskTicket | None) -> tuple[Link, DeskTicket | None]:
+    """A link that a copy of the ledger held, and its ticket as it stands now; or what took its place since the copy was made."""
+    peers = work.peers
+    found = None if holds(link, ticket) else newest(await candidates_of(work), work.transaction.ticket)
+    if found is not None and replaces(found, link, ticket):
+        await put_number(work, found)
+        link, ticket = replace(link_to(work, found, link.generation + 1), adopted=True), found
+    if ticket is not None and not ticket.trashed:
+        await restore_approvals(peers.desk, peers.ledger, peers.facts, link, ticket.life, now=work.now())
+        await leave_earlier(peers.ledger, peers.facts, link, now=work.now())
+    link = replace(link, created=work.now())  # from now on it is this ledger's own
+    await peers.ledger.links.save(link)
+    return link, ticket
 
 
 async def _adopt(work: Work) -> Counterpart | None:

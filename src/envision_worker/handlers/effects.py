@@ -107,17 +107,21 @@ class Effects:
         )
         if isinstance(effect, int):
             return await self._carry_out(effect, DESK, what, write)
-        if effect and effect.outcome is EffectOutcome.DONE:
-            return effect.answer
-        if effect and effect.outcome is None:
-            found = await self._look_after(effect, look)
-            if found is not None:
-                return found
-        elif look_first and (found := await look({})) is not None:
-            effect_id = await self._intend(key, DESK, what, known or {})
-            await self._finish(effect_id, EffectOutcome.DONE, found)
-            return found
-        return await self._send(key, DESK, what, write, known or {})
+        found = await self._found(effect, key, what, look, look_first=look_first)
+        return found if found is not None else await self._send(key, DESK, what, write, known or {})
+
+    async def look_for(self, key: str, what: str, look: Look, *, look_first: bool) -> Answer | None:
+        """What an earlier attempt of such a write brought, None where nothing shows: for when it can't be sent (again).
+
+        Args:
+            look_first: as for `add`.
+
+        Raises:
+            StillUnknown: an attempt's answer was lost and it may still show.
+            PeerError: as in `look`.
+        """
+        effect = await self._records.find(self._ticket, key)
+        return await self._found(effect, key, what, look, look_first=look_first)
 
     async def set(self, key: str, what: str, write: Callable[[], Awaitable[None]], *, peer: str = DESK) -> None:
         """A write that sets a value: may be sent again unchanged, but not while an earlier one may still show."""
@@ -141,6 +145,19 @@ class Effects:
         """The desk's ids of everything that this ledger's effects with such keys brought about: not to be taken for another's."""
         answers = await self._records.answers(self._ticket, prefix)
         return frozenset(str(answer["id"]) for answer in answers if "id" in answer)
+
+    async def _found(
+        self, effect: Effect | None, key: str, what: str, look: Look, *, look_first: bool
+    ) -> Answer | None:
+        if effect and effect.outcome is EffectOutcome.DONE:
+            return effect.answer
+        if effect and effect.outcome is None:
+            return await self._look_after(effect, look)
+        if not look_first or (found := await look({})) is None:
+            return None
+        effect_id = await self._intend(key, DESK, what, {})
+        await self._finish(effect_id, EffectOutcome.DONE, found)
+        return found
 
     async def _look_after(self, effect: Effect, look: Look) -> Answer | None:
         if wait_s := self._unsettled.wait_s(self._ticket):

@@ -69,9 +69,10 @@ def newest(candidates: Sequence[DeskTicket], number: EnsonoTicketNumber) -> Desk
     continued = {beginning.after for beginning in beginnings if beginning}
     last = [ticket for ticket in candidates if ticket.number not in continued] or candidates
     living = [ticket for ticket in last if ticket.life is not Life.CANCELLED]
-    return max(living or last, key=_age, default=None)
+    return max(living or last, key=age, default=None)
 
 
-def _age(ticket: DeskTicket) -> tuple[float, int]:
+def age(ticket: DeskTicket) -> tuple[float, int]:
+    """What sorts desk tickets by when they came into being."""
     created = ticket.created.timestamp() if ticket.created else 0.0
     return created, int(ticket.ref.id) if ticket.ref.id.isdigit() else 0

@@ -81,10 +81,16 @@ async def _text_of(work: Work, ref: DeskRef, note_id: str) -> str:
 
 
 async def add_remark(work: Work, ref: DeskRef, title: str, lines: Sequence[str], *, key: str) -> None:
-    """A private note of the worker's own about this transaction; `key` tells several of one transaction apart."""
-    mark = texts.own_mark(work.transaction.ticket, work.transaction.content_key, key)
+    """A private note of the worker's own about this transaction; `key` tells several of one transaction apart.
+
+    Once on each counterpart. Which one that is, the link says: where a technician merges tickets, the desk's id becomes another.
+    """
+    ticket, content = work.transaction.ticket, work.transaction.content_key
+    link = await work.peers.ledger.links.current(ticket)
+    mark = texts.own_mark(ticket, content, key)
     html = texts.remark(title, lines, mark)
-    await add_note(work, ref, html, public=False, key=f"own:{ref.id}:{work.transaction.content_key}:{key}", mark=mark)
+    once = f"own:{link.generation if link else 0}:{content}:{key}"
+    await add_note(work, ref, html, public=False, key=once, mark=mark)
 
 
 async def creating(

@@ -24,6 +24,8 @@ UNCLEAN_ENDS_ALONE = 2
 """After so many unclean ends with it in hand a message is tried alone; after one more it is kept aside (contract, P6)."""
 DETAIL_LENGTH = 2000
 
+_BEGINS_ANEW = frozenset({DeadLetterReason.PROCESS_ENDED, DeadLetterReason.RESTORED})
+"""What was kept aside for these reasons has not failed by itself: once it is tried, it is a message like any other."""
 _STATES: Mapping[type, State] = {Applied: State.APPLIED, OutOfScope: State.OUT_OF_SCOPE, RetryLater: State.RETRY_LATER}
 
 
@@ -148,7 +150,7 @@ class Deliveries:
         if not isinstance(outcome, RetryLater):
             return outcome
         last = f"last: {outcome.reason}: {outcome.detail}"
-        if kept.state is State.DEAD_LETTER and kept.reason != DeadLetterReason.PROCESS_ENDED:
+        if kept.state is State.DEAD_LETTER and kept.reason not in _BEGINS_ANEW:
             return DeadLetter(DeadLetterReason(kept.reason), f"tried again in vain; {last}")
         if kept.receive_count < self._rules.max_receives:
             return outcome

@@ -17,7 +17,7 @@ from envision_worker.ensono.file_names import safe_name
 from envision_worker.ensono.links import CannotFetch, FetchReason, link_expiry
 from envision_worker.ensono.messages import Attachment, RemoteFile
 from envision_worker.ensono.parsing import parse
-from envision_worker.ensono.spool import SpoolFull
+from envision_worker.ensono.spool import SpoolFull, is_there, names_in, remove, size_of
 from envision_worker.errors import PeerError, Unreachable
 from envision_worker.handlers.work import NotFetched
 from envision_worker.ledger.records import Kept
@@ -26,8 +26,11 @@ from envision_worker.vocabulary import MessageId, TransactionType
 
 AT_ONCE: Final = 4
 """Downloads side by side: few, because each can be large."""
+AGAIN_AFTER_S: Final = 300.0
+"""A download that failed is begun again after so long, though its message waits for something else."""
 Fetching = asyncio.Task[LocalFile | NotFetched]
 _GENERIC = "application/octet-stream"
+_PART = ".part"
 _PAGES = frozenset({"text/html", "application/xhtml+xml", "message/rfc822"})
 _TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,100}", re.ASCII)
 
@@ -44,15 +47,30 @@ class SpooledFiles:
         self._seen: dict[MessageId, Attachment] = {}
         self._fetching: dict[MessageId, Fetching] = {}
         self._unfetched: dict[MessageId, datetime] = {}
+        self._begun: dict[MessageId, float] = {}
 
     def first_seen(self, messages: Iterable[Kept]) -> None:
         """Begin to fetch what these messages bring, before anything else is waited for."""
-        for kept in messages:
-            if kept.transaction_type == TransactionType.ATTACHMENT and not kept.state.settled:
-                attachment = _attachment(kept)
-                if attachment is not None:
-                    self._seen[attachment.message_id] = attachment
-                    self._begin(attachment)
+        for attachment in self._saw(messages):
+            self._begin(attachment)
+
+    def never_seen(self, messages: Iterable[MessageId]) -> list[MessageId]:
+        """Those that a process before this one received, and which were not delivered since."""
+        return [message_id for message_id in messages if message_id not in self._seen]
+
+    def go_on(self, recalled: Iterable[Kept]) -> None:
+        """Fetch what is not here though its link lives: of these messages, and what could not be had a while ago.
+
+        Its message may wait for another of its ticket or for the desk until its link is dead (contract, P11).
+        """
+        now, begun_before = self._clock.now(), self._clock.monotonic() - AGAIN_AFTER_S
+        for attachment in self._saw(recalled):
+            if _expiry(attachment) > now:
+                self._begin(attachment)
+        for message_id, expiry in list(self._unfetched.items()):
+            rested = self._begun.get(message_id, begun_before) <= begun_before
+            if message_id in self._seen and rested and expiry > now:
+                self._begin(self._seen[message_id])
 
     async def of(self, attachment: Attachment) -> LocalFile | NotFetched:
         """See `handlers.work.Files`. Whoever waits may be cut off; the download goes on."""
@@ -66,24 +84,30 @@ class SpooledFiles:
     async def done_with(self, attachment: Attachment) -> None:
         """See `handlers.work.Files`."""
         self._forget(attachment.message_id)
-        self._path(attachment.message_id).unlink(missing_ok=True)
+        remove(self._path(attachment.message_id))
 
     def first_expiry(self) -> datetime | None:
         """When the first link dies whose file is not here yet."""
         return min(self._unfetched.values(), default=None)
 
-    def keep_only(self, messages: Iterable[MessageId]) -> None:
-        """Remove what belongs to no message any more: of one that was settled without it, or when the process ended just then."""
+    def keep_only(self, messages: Iterable[MessageId], *, strangers: bool) -> None:
+        """Remove what belongs to no message any more: of one that was settled without it, or when the process ended just then.
+
+        Args:
+            strangers: whether to keep whole files that this process knows nothing of: a ledger that was lost may have known them, and
+                Ensono may yet send their messages again, with links that are dead by then.
+        """
         kept = set(messages)
-        for message_id in (self._seen.keys() | self._fetching.keys()) - kept:
-            if message_id not in self._fetching or self._fetching[message_id].done():
-                self._forget(message_id)
-        if not self._directory.is_dir():
-            return
+        over = {each for each in (self._seen.keys() | self._fetching.keys()) - kept if not self._is_fetching(each)}
+        for message_id in over:
+            self._forget(message_id)
         wanted = {_name(message_id) for message_id in kept | self._fetching.keys()}
-        for path in self._directory.iterdir():
-            if path.name.removesuffix(".part") not in wanted:
-                path.unlink(missing_ok=True)
+        done_with = {_name(message_id) for message_id in over}
+        for name in names_in(self._directory):
+            whole = name.removesuffix(_PART)
+            is_stranger = whole == name and name not in done_with
+            if whole not in wanted and not (strangers and is_stranger):
+                remove(self._directory / name)
 
     async def close(self) -> None:
         """Cut off what is still being fetched."""
@@ -91,6 +115,15 @@ class SpooledFiles:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _saw(self, messages: Iterable[Kept]) -> list[Attachment]:
+        """Those of them that bring a file that is still to be attached."""
+        undone = (
+            each for each in messages if each.transaction_type == TransactionType.ATTACHMENT and not each.state.settled
+        )
+        brought = [attachment for kept in undone if (attachment := _attachment(kept)) is not None]
+        self._seen.update((attachment.message_id, attachment) for attachment in brought)
+        return brought
 
     # --- fetching ----------------------------------------------------------------------------------------------------
 
@@ -100,13 +133,14 @@ class SpooledFiles:
 
     def _begin(self, attachment: Attachment) -> "Fetching | None":
         """The download under way, or the one that found that there is nothing to be had; None where the file is here."""
-        if self._path(attachment.message_id).exists():
+        if is_there(self._path(attachment.message_id)):
             return None
         task = self._fetching.get(attachment.message_id)
         if task is None or _may_be_repeated(task):
             task = asyncio.create_task(self._fetch(attachment), name=f"fetch {attachment.message_id}")
             task.add_done_callback(_retrieved)
             self._fetching[attachment.message_id] = task
+            self._begun[attachment.message_id] = self._clock.monotonic()
             self._unfetched[attachment.message_id] = _expiry(attachment)
         return task
 
@@ -117,9 +151,9 @@ class SpooledFiles:
             for each in self._seen.values()
             if each.ticket == attachment.ticket and each.sent > attachment.sent and _expiry(each) > self._clock.now()
         ]
-        here = [each for each in later if self._path(each.message_id).exists()]
+        here = [each for each in later if is_there(self._path(each.message_id))]
         for each in here:
-            self._path(each.message_id).unlink(missing_ok=True)
+            remove(self._path(each.message_id))
             self._unfetched[each.message_id] = _expiry(each)
         return bool(here)
 
@@ -167,8 +201,11 @@ class SpooledFiles:
         )
 
     def _forget(self, message_id: MessageId) -> None:
-        for known in (self._seen, self._unfetched, self._fetching):
+        for known in (self._seen, self._unfetched, self._fetching, self._begun):
             known.pop(message_id, None)
+
+    def _is_fetching(self, message_id: MessageId) -> bool:
+        return message_id in self._fetching and not self._fetching[message_id].done()
 
     def _local(self, attachment: Attachment, path: Path) -> LocalFile:
         """The name decides the content type where Ensono's says nothing."""
@@ -176,7 +213,7 @@ class SpooledFiles:
         told = attachment.file.content_type
         guessed = mimetypes.guess_type(name)[0] or _GENERIC
         usable = told != _GENERIC and _TYPE.fullmatch(told) is not None
-        return LocalFile(path, name, told if usable else guessed, path.stat().st_size)
+        return LocalFile(path, name, told if usable else guessed, size_of(path))
 
     def _path(self, message_id: MessageId) -> Path:
         return self._directory / _name(message_id)

@@ -49,13 +49,27 @@ class Housekeeping:
         if self.may_work():
             await self._retry_dead_letters(now)
         await self.tidy_spool()
+        await self._fetch_on()
         await self._prune(now)
         self._warn_of_retention(now)
 
     async def tidy_spool(self) -> None:
         """Remove bytes that belong to no message any more: out of scope, discarded, or settled when the process ended."""
         undone = await self.ledger.messages.unsettled(TransactionType.ATTACHMENT)
-        self.files.keep_only(undone)
+        self.files.keep_only(undone, strangers=not self._all_came())
+
+    def _all_came(self) -> bool:
+        """Whether everything has been received that was in the queue, or hidden by a read before, when this ledger was made."""
+        born, came = self.watermarks.born, self.watermarks.watermark
+        if born is None or came is None:
+            return False
+        return came >= born + 2 * self.queue.visibility_timeout_s
+
+    async def _fetch_on(self) -> None:
+        """While their messages wait, links die."""
+        undone = await self.ledger.messages.unsettled(TransactionType.ATTACHMENT)
+        recalled = [await self.ledger.messages.get(message_id) for message_id in self.files.never_seen(undone)]
+        self.files.go_on(kept for kept in recalled if kept)
 
     async def _notice_gone(self, now: float) -> None:
         """Messages that can't come again: Ensono has moved them to its failure queue, or deleted them."""
@@ -111,9 +125,11 @@ class Housekeeping:
             await self.clock.sleep(0)
 
     def _warn_of_retention(self, now: float) -> None:
-        """Of what was never received nothing is known but since when (contract, P4)."""
-        if self.watermarks.watermark is None:
+        """Of what was never received nothing is known but since when (contract, P4); a ledger that never read, since it is there."""
+        marks = self.watermarks
+        since = marks.born if marks.watermark is None else marks.watermark
+        if since is None:
             return
-        left_s = self.watermarks.watermark + self.queue.retention_s - now
+        left_s = since + self.queue.retention_s - now
         if left_s < WARN_BEFORE_S:
             self.facts.retention_warning(left_s / 3600)

@@ -181,6 +181,11 @@ class Lanes:
 
     # --- stopping ----------------------------------------------------------------------------------------------------
 
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing is begun any more."""
+        return self._stopping
+
     def begin_no_more(self) -> None:
         """What runs is finished; nothing else is begun, whoever asks."""
         self._stopping = True

@@ -39,6 +39,8 @@ class Trials:
                 return Tried(TrialResult.FAILED, kept.message_id, _said(outcome))
             if gate.writes > writes or not (gate.wants_a_write or isinstance(outcome, DeadLetter)):
                 return Tried(TrialResult.PASSED, kept.message_id, _said(outcome))
+        if self._lanes.stopping:
+            return Tried(TrialResult.NOT_YET, None, "the worker is stopping; nothing is begun")
         if waiting:
             return Tried(
                 TrialResult.NOT_YET, None, "what is kept waits for a write whose answer was lost", min(waiting)

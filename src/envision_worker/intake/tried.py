@@ -11,7 +11,7 @@ class TrialResult(StrEnum):
     FAILED = "failed"
     NOTHING_KEPT = "nothing_kept"
     NOT_YET = "not_yet"
-    """What is kept waits for a write whose answer was lost."""
+    """Nothing of what is kept can be tried now: it waits for a write whose answer was lost, or the worker is paused or stopping."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,12 +43,14 @@ class Watermarks:
         watermark: everything sent before this has been received, as far as we can know.
         drains: how many reads of this process came back so.
         first_life: whether no process before this one can have hidden anything: the ledger is new.
+        born: since when there is this ledger, epoch seconds; before the first mark all that is known.
     """
 
     drained: float | None = None
     watermark: float | None = None
     drains: int = 0
     first_life: bool = False
+    born: float | None = None
     _under_way: set[UnderWay] = field(default_factory=set)
     _claims: list[_Claim] = field(default_factory=list)
 

@@ -6,18 +6,16 @@ single thread owns the only connection that writes; a lock file keeps a second p
 
 import asyncio
 import contextlib
-import fcntl
-import os
 import queue
 import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, TextIO, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlite_utils import Database as SqliteUtilsDatabase
 
-from envision_worker.ledger.records import LedgerHeld, LedgerUnavailable
+from envision_worker.ledger.records import LedgerUnavailable
 from envision_worker.ledger.upgrades import upgrades
 
 T = TypeVar("T")
@@ -44,7 +42,8 @@ class Database(Protocol):
     def later(self, statement: Statement[object]) -> None:
         """Ask for something without waiting: it is durable before anything that is asked for after it.
 
-        Where it fails, everything that is asked for from then on fails with `LedgerUnavailable`.
+        Where the store fails, everything that is asked for after it fails with `LedgerUnavailable`; where only the statement does, the
+        loop's exception handler is told.
         """
         ...
 
@@ -84,43 +83,13 @@ def connect_read_only(path: str) -> sqlite3.Connection:
     return connection
 
 
-class LockFile:
-    """Keeps a second process off the same ledger, and names the first."""
-
-    def __init__(self, ledger: str) -> None:
-        self.path = Path(f"{ledger}.lock")
-        self._file: TextIO | None = None
-
-    def acquire(self) -> None:
-        """Raises `LedgerHeld` naming the process that holds it, `LedgerUnavailable` where the file can't be had."""
-        try:
-            self._file = self.path.open("a+", encoding="ascii")
-        except OSError as exc:
-            raise LedgerUnavailable(f"{self.path}: {exc.strerror}") from exc
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
-            self._file.seek(0)
-            holder = self._file.read().strip() or "unknown"
-            self._file.close()
-            raise LedgerHeld(f"{self.path}: another process holds the ledger: pid {holder}") from exc
-        with contextlib.suppress(OSError):  # a full disk: the number is only for people, and SQLite will say it better
-            self._file.truncate(0)
-            os.pwrite(self._file.fileno(), f"{os.getpid()}\n".encode("ascii"), 0)
-
-    def release(self) -> None:
-        """The file stays: deleting it would let two processes lock two different files."""
-        if self._file:
-            self._file.close()
-            self._file = None
-
-
 class InlineDatabase:
     """Carries out each statement at once, on the caller's thread: for commands, and for simulated time."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self._put_off: list[Statement[object]] = []
+        self._lost: str | None = None
 
     async def run(self, statement: Statement[T]) -> T:
         """See `Database.run`."""
@@ -136,7 +105,16 @@ class InlineDatabase:
     def catch_up(self) -> None:
         """Carry out what was put off."""
         while self._put_off:
-            self._at_once(self._put_off.pop(0))
+            self.carry_out_late(self._put_off.pop(0))
+
+    def carry_out_late(self, statement: Statement[object]) -> None:
+        """One that was put off: nobody waits for it."""
+        try:
+            self._at_once(statement)
+        except LedgerUnavailable as exc:
+            self._lost = str(exc)
+        except Exception as exc:  # noqa: BLE001 - as the thread does
+            _tell_failed(asyncio.get_running_loop(), exc)
 
     async def close(self) -> None:
         """See `Database.close`."""
@@ -144,9 +122,13 @@ class InlineDatabase:
         self.connection.close()
 
     def _at_once(self, statement: Statement[T]) -> T:
+        if self._lost is not None:
+            raise LedgerUnavailable(self._lost)
         try:
             return _in_transaction(self.connection, statement)
         except sqlite3.Error as exc:
+            if not _is_the_stores(exc):
+                raise
             raise LedgerUnavailable(str(exc)) from exc
 
 
@@ -169,21 +151,29 @@ class ThreadedDatabase:
     threads costs more than most statements.
     """
 
-    def __init__(self, connection: sqlite3.Connection, committed: Committed, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        committed: Committed,
+        clock: Callable[[], float],
+        *,
+        failed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`failed`: told on the thread, before anybody else is, each time that the store fails."""
         self._connection = connection
         self._committed = committed
+        self._failed = failed
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._asked: list[_Asked] = []
         self._waiting: queue.SimpleQueue[list[_Asked] | None] = queue.SimpleQueue()
-        self._lost: Exception | None = None
+        self._lost: str | None = None
+        """Why nothing can be taken any more; the thread's own, so that nothing gets past what failed before it."""
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
 
     async def run(self, statement: Statement[T]) -> T:
         """See `Database.run`. A caller that is cancelled does not cancel the write: it keeps its place in the order."""
-        if self._lost is not None:
-            raise LedgerUnavailable(str(self._lost)) from self._lost
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._ask(statement, future)
         return await future
@@ -215,7 +205,8 @@ class ThreadedDatabase:
     def _deliver(self, group: list[_Asked], results: list[_Result]) -> None:
         for (_, future), (value, error) in zip(group, results, strict=True):
             if future is None:
-                self._lost = self._lost or error
+                if error is not None and not isinstance(error, LedgerUnavailable):
+                    _tell_failed(asyncio.get_running_loop(), error)
             elif future.done():  # whoever asked is gone
                 continue
             elif error is not None:
@@ -246,7 +237,12 @@ class ThreadedDatabase:
         return group
 
     def _carry_out(self, group: list[_Asked]) -> list[_Result]:
-        """All in one transaction; where one fails, again with each for itself. A failing disk fails the whole group."""
+        """All in one transaction; where one fails, again with each for itself. A failing disk fails the whole group.
+
+        Where something that was put off is in that group, nothing after it may be done: it counts on what was put off.
+        """
+        if self._lost is not None:
+            return [(None, LedgerUnavailable(self._lost)) for _ in group]
         try:
             try:
                 return self._committed_together(group, _together)
@@ -256,6 +252,9 @@ class ThreadedDatabase:
                 return self._committed_together(group, _each_for_itself)
         except sqlite3.Error as exc:
             failure = LedgerUnavailable(str(exc))
+            self._failed()
+            if any(future is None for _, future in group):
+                self._lost = str(exc)
             return [(None, failure) for _ in group]
 
     def _committed_together(
@@ -290,3 +289,8 @@ def _alone(db: sqlite3.Connection, statement: Statement[Any]) -> _Result:
 def _is_the_stores(error: Exception) -> bool:
     """Whether the store itself failed, not one statement."""
     return isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError)
+
+
+def _tell_failed(loop: asyncio.AbstractEventLoop, error: Exception) -> None:
+    """A statement that was put off failed by itself, as only a bug can bring about: nobody waits for it who could be told."""
+    loop.call_exception_handler({"message": "the ledger could not keep what was put off", "exception": error})

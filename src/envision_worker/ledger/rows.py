@@ -1,10 +1,12 @@
 """Rows of the ledger as values, and values as rows."""
 
 import json
+import sqlite3
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from envision_worker.ledger.records import (
     ApprovalRecord,
@@ -17,6 +19,9 @@ from envision_worker.ledger.records import (
     Word,
 )
 from envision_worker.vocabulary import DeskKind, DeskTicketId, EnsonoTicketNumber, MessageId, PartnerTicketNumber
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 SEQUENCE_DIGITS = 40  # 128 bits have 39
 
@@ -34,11 +39,30 @@ APPROVAL = (
 )
 
 
+def _of(
+    table: str,
+) -> Callable[[Callable[Concatenate[Sequence[Any], P], T]], Callable[Concatenate[Sequence[Any], P], T]]:
+    """A row that can't be read is damage like any other that SQLite finds by itself, and told as such: `sqlite3.DatabaseError`."""
+
+    def reads(read: Callable[Concatenate[Sequence[Any], P], T]) -> Callable[Concatenate[Sequence[Any], P], T]:
+        @wraps(read)
+        def row_read(row: Sequence[Any], /, *args: P.args, **kwargs: P.kwargs) -> T:
+            try:
+                return read(row, *args, **kwargs)
+            except (zlib.error, ValueError, TypeError) as exc:
+                raise sqlite3.DatabaseError(f"{table}: the row of {row[0]!r} can't be read: {exc}") from exc
+
+        return row_read
+
+    return reads
+
+
 def packed(raw: str) -> bytes:
     """A raw message as it is stored."""
     return zlib.compress(raw.encode(), level=6)
 
 
+@_of("messages")
 def kept(row: Sequence[Any], *, seen_count: int = 0) -> Kept:
     """A row of `KEPT`."""
     return Kept(
@@ -67,6 +91,7 @@ def kept(row: Sequence[Any], *, seen_count: int = 0) -> Kept:
     )
 
 
+@_of("effects")
 def effect(row: Sequence[Any]) -> Effect:
     """A row of `EFFECT`."""
     return Effect(
@@ -85,6 +110,7 @@ def effect(row: Sequence[Any]) -> Effect:
     )
 
 
+@_of("links")
 def link(row: Sequence[Any]) -> Link:
     """A row of `LINK`."""
     return Link(
@@ -111,6 +137,7 @@ def link_row(value: Link) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+@_of("approvals")
 def approval(row: Sequence[Any]) -> ApprovalRecord:
     """A row of `APPROVAL`."""
     name, email, phone = json.loads(row[12])

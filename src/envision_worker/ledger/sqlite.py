@@ -3,12 +3,15 @@
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from typing_extensions import override
 
-from envision_worker.ledger.database import Committed, Database, LockFile, ThreadedDatabase, connect
+from envision_worker.ledger.condition import ROOM_AFTER_FAILURE_BYTES, ROOM_BYTES, Checked, look_through, make_room
+from envision_worker.ledger.database import Committed, Database, ThreadedDatabase, connect
 from envision_worker.ledger.ledger import Approvals, Ledger, Links
+from envision_worker.ledger.lock_file import LockFile
 from envision_worker.ledger.records import ApprovalRecord, Backlog, LedgerUnavailable, Link
 from envision_worker.ledger.rows import APPROVAL, LINK, approval, approval_row, link, link_row
 from envision_worker.ledger.sqlite_effects import SqliteEffects
@@ -32,8 +35,7 @@ class SqliteLinks(Links):
         if ticket in self._current:
             return self._current[ticket]
         sql = f"SELECT {LINK} FROM links WHERE ticket = ? ORDER BY generation DESC LIMIT 1"
-        row = await self._run(lambda db: db.execute(sql, (ticket,)).fetchone())
-        return self._remembered(ticket, link(row) if row else None)
+        return self._remembered(ticket, await self._run(lambda db: _first(db.execute(sql, (ticket,)))))
 
     @override
     async def save(self, value: Link) -> None:
@@ -55,8 +57,12 @@ class SqliteLinks(Links):
     async def of_desk_ticket(self, kind: DeskKind, desk_id: DeskTicketId) -> Link | None:
         sql = f"""SELECT {LINK} FROM links AS l WHERE kind = ? AND desk_id = ?
                   AND generation = (SELECT max(generation) FROM links WHERE ticket = l.ticket) LIMIT 1"""
-        row = await self._run(lambda db: db.execute(sql, (kind.value, desk_id)).fetchone())
-        return link(row) if row else None
+        return await self._run(lambda db: _first(db.execute(sql, (kind.value, desk_id))))
+
+
+def _first(cursor: sqlite3.Cursor) -> Link | None:
+    row = cursor.fetchone()
+    return link(row) if row else None
 
 
 class SqliteApprovals(Approvals):
@@ -146,29 +152,54 @@ class SqliteLedger(Ledger):
             self._lock.release()
 
 
-def open_ledger(path: str, *, committed: Committed, clock: Callable[[], float]) -> SqliteLedger:
-    """Lock, open, upgrade, and count one unclean end for whatever the last process left in hand.
+def open_ledger(
+    path: str,
+    *,
+    committed: Committed,
+    clock: Callable[[], float],
+    checked: Checked | None = None,
+) -> SqliteLedger:
+    """Lock, open, upgrade, see that it can be worked with, and count one unclean end for whatever the last process left in hand.
+
+    Nothing may be read from the queue that could not be kept, so a start writes before anything is read; and where the last process
+    ended because the ledger failed, the ledger is looked through first, and `checked` is told.
 
     Raises:
-        LedgerUnavailable: it can't be opened, or another process holds it.
+        LedgerUnavailable: it can't be opened, has no room, is damaged, or another process holds it.
     """
     lock = LockFile(path)
     lock.acquire()
     try:
         connection = connect(path)
-        count_unclean_ends(connection)
+        try:
+            if lock.ledger_failed:
+                started = clock()
+                complete = look_through(connection)
+                if checked:
+                    checked(clock() - started, complete=complete)
+            make_room(connection, ROOM_AFTER_FAILURE_BYTES if lock.ledger_failed else ROOM_BYTES)
+            count_unclean_ends(connection, ledger_failed=lock.ledger_failed)
+        except sqlite3.Error as exc:
+            connection.close()
+            raise LedgerUnavailable(f"{path}: {exc}") from exc
     except LedgerUnavailable:
         lock.release()
         raise
-    return SqliteLedger(path, ThreadedDatabase(connection, committed, clock), lock)
+    lock.note(ledger_failed=False)
+    failed = partial(lock.note, ledger_failed=True)
+    return SqliteLedger(path, ThreadedDatabase(connection, committed, clock, failed=failed), lock)
 
 
-def count_unclean_ends(connection: sqlite3.Connection) -> None:
-    """What is marked in hand when a process starts was in hand when the last one ended without a word."""
-    try:
-        connection.execute("UPDATE messages SET in_hand = 0, unclean_ends = unclean_ends + 1 WHERE in_hand = 1")
-    except sqlite3.Error as exc:
-        raise LedgerUnavailable(str(exc)) from exc
+def count_unclean_ends(connection: sqlite3.Connection, *, ledger_failed: bool = False) -> None:
+    """What is marked in hand when a process starts was in hand when the last one ended without a word.
+
+    `ledger_failed`: it had to end because the ledger failed, which is no message's fault.
+
+    Raises:
+        sqlite3.Error: it can't be written.
+    """
+    ended = "unclean_ends" if ledger_failed else "unclean_ends + 1"
+    connection.execute(f"UPDATE messages SET in_hand = 0, unclean_ends = {ended} WHERE in_hand = 1")
 
 
 def backlog(db: sqlite3.Connection) -> Backlog:

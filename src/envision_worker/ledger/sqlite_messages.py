@@ -103,8 +103,7 @@ class SqliteMessages(Messages):
     @override
     async def get(self, message_id: MessageId) -> Kept | None:
         sql = f"SELECT {KEPT} FROM messages WHERE message_id = ?"
-        row = await self._run(lambda db: db.execute(sql, (message_id,)).fetchone())
-        return kept(row) if row else None
+        return await self._run(lambda db: _first(db.execute(sql, (message_id,))))
 
     @override
     async def standing(self, message_id: MessageId) -> tuple[Kept, bool] | None:
@@ -132,6 +131,11 @@ class SqliteMessages(Messages):
     @override
     async def note_event(self, *, at: float, ticket: str, message_id: str, what: str, detail: str) -> None:
         await self._run(lambda db: _event(db, at, ticket, message_id, what, detail))
+
+
+def _first(cursor: sqlite3.Cursor) -> Kept | None:
+    row = cursor.fetchone()
+    return kept(row) if row else None
 
 
 def _changed(cursor: sqlite3.Cursor) -> None:

@@ -35,6 +35,18 @@ def words(db: Database) -> None:
     db.conn.execute("ALTER TABLE approvals ADD COLUMN words TEXT NOT NULL DEFAULT '[]'")
 
 
+@upgrades(name="0004_keys_by_generation")
+def keys_by_generation(db: Database) -> None:
+    """Files and remarks are kept once for each counterpart, no more for each id on the desk: a merge gives it another."""
+    for kind in ("file:", "note:own:"):
+        db.conn.execute(
+            """UPDATE OR IGNORE effects SET key = :kind || of.generation || substr(key, length(:kind || of.desk_id) + 1)
+               FROM links AS of WHERE of.ticket = effects.ticket
+               AND substr(key, 1, length(:kind || of.desk_id || ':')) = :kind || of.desk_id || ':'""",
+            {"kind": kind},
+        )
+
+
 _UNSETTLED = "state IN ('waiting','retry_later','dead_letter')"
 
 _FIRST_SCHEMA = (

@@ -28,6 +28,7 @@ class ApprovalRelay:
     """Looks at the open approvals, sends what was decided, reminds those who have not decided.
 
     Attributes:
+        born: when the ledger was made, epoch seconds.
         desk_open, ensono_open: whether the peer can take work now.
     """
 
@@ -40,6 +41,7 @@ class ApprovalRelay:
     facts: Facts
     settings: ApprovalsSettings
     zone: ZoneInfo
+    born: float
     desk_open: Callable[[], bool]
     ensono_open: Callable[[], bool]
     _decisions: Decisions = field(init=False)
@@ -55,7 +57,7 @@ class ApprovalRelay:
         self._looking = Looking(self.desk, ledger, self._decisions, self._afterwards, clock, facts, self.settings)
         self._again = AskingAgain(self.desk, ledger, self.unsettled, clock, facts, self.settings)
         self._restoring = Restoring(
-            self.desk, ledger, self.tickets, clock, facts, after_s=self.settings.poll_interval_s
+            self.desk, ledger, self.tickets, clock, facts, born=self.born, after_s=self.settings.poll_interval_s
         )
 
     async def round(self) -> None:

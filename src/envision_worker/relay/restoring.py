@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 
 from envision_worker.clock import Clock
-from envision_worker.desks.desk import Desk, DeskTicket, Life
+from envision_worker.desks.desk import Desk, DeskRef, DeskTicket, Life
 from envision_worker.errors import PeerError, Refused, RefusedFor
 from envision_worker.handlers.approval_notes import restore_approvals
+from envision_worker.handlers.approval_withdrawal import leave_earlier
+from envision_worker.handlers.copied_links import holds, is_from_a_copy, replaces
 from envision_worker.handlers.ticket_locks import TicketLocks
 from envision_worker.ledger.ledger import Ledger
 from envision_worker.ledger.records import Link
@@ -26,14 +28,23 @@ class Restoring:
     """Once in the life of a ledger the desk is asked which changes bear a number of Ensono's, and what stands on them."""
 
     def __init__(
-        self, desk: Desk, ledger: Ledger, tickets: TicketLocks, clock: Clock, facts: Facts, *, after_s: float
+        self,
+        desk: Desk,
+        ledger: Ledger,
+        tickets: TicketLocks,
+        clock: Clock,
+        facts: Facts,
+        *,
+        born: float,
+        after_s: float,
     ) -> None:
-        """`after_s`: how long after the start; what the queue holds may bring the same about for less."""
+        """`born`: when the ledger was made. `after_s`: how long after the start; what the queue holds may bring the same about for less."""
         self._desk = desk
         self._ledger = ledger
         self._tickets = tickets
         self._clock = clock
         self._facts = facts
+        self._born = born
         self._done = False
         self._seen: set[DeskTicketId] = set()
         self._not_before = clock.monotonic() + after_s
@@ -73,12 +84,29 @@ class Restoring:
         """The link comes last: without it nothing is sent, and this is done once more."""
         ticket = EnsonoTicketNumber(change.ensono_number)
         known = await self._ledger.links.current(ticket)
-        if known is not None and known.desk_id != change.ref.id:
-            return
-        link = known or _link(ticket, change, self._now())
-        restored = await restore_approvals(self._desk, self._ledger, self._facts, link, change.life, now=self._now())
-        if restored and known is None:
+        if known is None or known.desk_id != change.ref.id:
+            if known is not None and not await self._is_overtaken(known, change):
+                return
+            link = _link(ticket, change, known, self._now())
+        else:
+            link = known
+        await restore_approvals(self._desk, self._ledger, self._facts, link, change.life, now=self._now())
+        records = await self._ledger.approvals.of_ticket(ticket)
+        if link is not known and any(each.desk_id == link.desk_id for each in records):
+            await leave_earlier(self._ledger, self._facts, link, now=self._now())
             await self._ledger.links.save(link)
+
+    async def _is_overtaken(self, link: Link, change: DeskTicket) -> bool:
+        """Whether a copy of the ledger was put back that knows nothing yet of this change."""
+        if not is_from_a_copy(link, self._born):
+            return False
+        try:
+            linked = await self._desk.read(DeskRef(link.kind, link.desk_id))
+        except Refused as exc:
+            if exc.why is not RefusedFor.NOT_FOUND:
+                raise
+            return True
+        return not holds(link, linked) and replaces(change, link, linked)
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
@@ -93,10 +121,10 @@ def _newest(changes: Iterable[DeskTicket]) -> Iterable[DeskTicket]:
     return newest.values()
 
 
-def _link(ticket: EnsonoTicketNumber, change: DeskTicket, now: float) -> Link:
+def _link(ticket: EnsonoTicketNumber, change: DeskTicket, before: Link | None, now: float) -> Link:
     return Link(
         ticket=ticket,
-        generation=1,
+        generation=before.generation + 1 if before else 1,
         kind=DeskKind.CHANGE,
         desk_id=change.ref.id,
         number=change.number,

@@ -96,7 +96,9 @@ class Gauges:
         float | None, Shown("envision_last_success_timestamp_seconds", "Last message whose handling ended well.")
     ]
     ledger_bytes: Annotated[int, Shown("envision_ledger_bytes", "Size of the ledger on disk.")]
-    spool_bytes: Annotated[int, Shown("envision_spool_bytes", "Attachment bytes kept until they are on the desk.")]
+    spool_bytes: Annotated[
+        int | None, Shown("envision_spool_bytes", "Attachment bytes kept until they are on the desk.")
+    ]
     clock_skew_s: Annotated[
         float | None,
         Shown(

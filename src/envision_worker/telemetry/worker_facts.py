@@ -85,6 +85,10 @@ class WorkerFacts(Telling):
         """The ledger can't be read or written: nothing may be done that it can't keep, so the daemon ends."""
         self._log.error("ledger_failed", detail=detail)
 
+    def ledger_checked(self, seconds: float, *, complete: bool) -> None:
+        """The last process ended because the ledger failed, so it was looked through, as far as there was time for it, and is whole."""
+        self._log.log(INFO if complete else WARNING, "ledger_checked", seconds=round(seconds, 1), complete=complete)
+
     def ledger_committed(self, seconds: float, writes: int) -> None:
         """One commit, the wait for the disk included, carried so many writes; moves metrics only."""
         self._metrics.commits.observe(seconds)

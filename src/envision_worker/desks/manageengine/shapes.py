@@ -3,6 +3,8 @@
 Nothing here raises on a wrong type: what can't be read is empty, None or left out, and who needs it says so.
 """
 
+import math
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -14,9 +16,12 @@ Json = Mapping[str, Any]
 
 
 def text(value: Any) -> str:
-    """A text or a whole number as text; anything else is empty. Ids are both, by build; a float would lose digits."""
+    """A text or a whole number as text; anything else is empty. Ids are both, by build; a float would lose digits.
+
+    Half an emoji, as JSON can bring it, becomes a question mark: it could neither be kept nor sent.
+    """
     if isinstance(value, str):
-        return value
+        return value.encode("utf-8", "replace").decode()
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
@@ -78,13 +83,29 @@ def note_stub(row: Json) -> NoteStub | None:
 def file_stub(row: Json) -> FileStub | None:
     """A file of a list: `{"id", "file_name", "size": "73.78KB"}` or `{"id", "name", "size": {"display_value", "value"}}`.
 
-    Only a size in bytes is a size: "73.78KB" is rounded.
+    "73.78KB" may have been rounded or cut off: it is anything within one of the last digit.
     """
     identifier = text(row.get("id")) or text(row.get("file_id"))
     size = row.get("size")
-    size_bytes = whole(part(size, "value") if isinstance(size, Mapping) else size)
+    told = part(size, "value") if isinstance(size, Mapping) else size
+    exact = whole(told)
+    size_bytes, rounded_by = (exact, 0) if exact is not None else _rounded(text(told))
     called = text(row.get("name")) or text(row.get("file_name"))
-    return FileStub(identifier, called, size_bytes) if identifier else None
+    return FileStub(identifier, called, size_bytes, rounded_by) if identifier else None
+
+
+_UNITS = {"KB": 1024, "MB": 1024**2, "GB": 1024**3}
+_ROUNDED = re.compile(r"\s*([0-9]{1,12})(?:\.([0-9]{1,6}))?\s*([KMG]B)\s*", re.ASCII | re.IGNORECASE)
+
+
+def _rounded(shown: str) -> tuple[int | None, int]:
+    """The bytes of a size like "73.78KB" and by how many it may be off; None where it is no such size."""
+    found = _ROUNDED.fullmatch(shown)
+    if found is None:
+        return None, 0
+    decimals, unit = found[2] or "", _UNITS[found[3].upper()]
+    last_digit = unit / 10 ** len(decimals)
+    return round(int(found[1] + decimals) * last_digit), math.ceil(last_digit)
 
 
 def uploaded_id(body: Json) -> str:
