@@ -11,6 +11,9 @@ from worlds.chance import dice
 from worlds.configuration import NUMBER_FIELD
 from worlds.simulated import World
 
+MY_FILE_HAS = 5000
+"""Bytes; more than any that Ensono sends here."""
+
 
 class Colleagues:
     """All of them in one simulation. What somebody opened at the desk for Ensono's number they leave alone."""
@@ -60,24 +63,18 @@ class Colleagues:
             case "write":
                 people.write_note("request", request.id, "I look into it")
             case "attach":
-                self._attach(rng, number, request)
+                self._attach(number, request)
 
-    def _attach(self, rng: random.Random, number: str, request: Ticket) -> None:
-        """A file of one's own that is called as one of Ensono's, and maybe is as long."""
-        bucket = self._world.ensono.bucket.files.items()
-        sent = {
-            each.body.get("attachmentName")
-            for each in self._world.ensono.scenario.announcer.announced
-            if each.ticket == number
-        }
-        files = [(key.rpartition("/")[2], file.content) for key, file in bucket if key.rpartition("/")[2] in sent]
-        if not files:
+    def _attach(self, number: str, request: Ticket) -> None:
+        """A file of one's own that is called as one of Ensono's. One that is as long, too, nobody could tell from it."""
+        announced = self._world.ensono.scenario.announcer.announced
+        sent = [each.body.get("attachmentName") for each in announced if each.ticket == number]
+        names = [name for name in sent if name]
+        if not names:
             return
-        name, content = rng.choice(files)
-        mine = bytes(len(content)) if rng.random() < 0.7 else b"another"
-        world = self._world.desk.world
+        world, mine = self._world.desk.world, bytes(MY_FILE_HAS)
         digest = hashlib.sha256(mine).hexdigest()
-        own = Attachment(
-            world.ids.new("attachments"), name, mine, "text/plain", digest, world.now_ms, world.key_owner.id
+        file = Attachment(
+            world.ids.new("attachments"), names[-1], mine, "text/plain", digest, world.now_ms, world.key_owner.id
         )
-        request.attachments.append(own)
+        request.attachments.append(file)
