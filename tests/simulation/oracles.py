@@ -100,6 +100,7 @@ class Oracles:
         self._last_read: dict[str, float] = {}
         self._begun_in: set[tuple[float, str]] = set()
         self._lost_ledgers: list[float] = []
+        self._deaths: list[float] = []
         queue = world.ensono.queue
         queue.__class__ = WatchedQueue
         assert isinstance(queue, WatchedQueue)
@@ -184,6 +185,10 @@ class Oracles:
         calls = self._world.desk.calls
         self.past.on_their_way += [told_by(each) for each in calls if each.status is None and each.method in WRITES]
 
+    def died(self) -> None:
+        """The process ended, one way or the other."""
+        self._deaths.append(world_time())
+
     def stopped(self, seconds: float) -> None:
         """P8: within the grace."""
         if seconds > self._world.config.worker.shutdown_grace_s + 1.0:
@@ -212,7 +217,7 @@ class Oracles:
         receives = Counter(
             each
             for entry in self._queue.journal
-            if isinstance(entry, Received) and entry.at > began and self._reached_the_worker(entry)
+            if isinstance(entry, Received) and entry.at > began and self._was_worked_on(entry)
             for each in entry.message_ids
         )
         losses = sum(at > began for at in self._lost_ledgers)  # each new one meets the outage anew
@@ -227,8 +232,11 @@ class Oracles:
         if not any(isinstance(entry, Received) and entry.at >= ended for entry in reversed(self._queue.journal)):
             self.past.wrong("P5", f"{within_s:.0f} s after {outage.kind.value} the queue is still not read")
 
-    def _reached_the_worker(self, entry: Received) -> bool:
-        """Whether its answer was not lost; what a lost answer costs is no outage's fault."""
+    def _was_worked_on(self, entry: Received) -> bool:
+        """Whether its answer was not lost, nor the process with it; what that costs is no outage's fault."""
+        ends = entry.at + self._world.config.queue.visibility_timeout_s
+        if any(entry.at < at <= ends for at in self._deaths):
+            return False
         within = entry.at + 2 * self._plan.latency_s + 0.5
         return any(
             line["event"] == "queue_read" and line["messages"] and entry.at <= line["at"] <= within

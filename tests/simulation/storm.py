@@ -147,6 +147,7 @@ class Simulation:
             except Died:
                 pass
             self.counts["deaths"] += 1
+            self.oracles.died()
             await self.world.kill()
             await asyncio.sleep(self._down_s)
 
