@@ -113,3 +113,22 @@ async def test_an_operators_pause_and_retry_do_not_depend_on_it(tmp_path: Path) 
         world.desk.faults.clear()
         await world.inside(Operations(worker).retry(number))
     assert said(world, WORDS) == list(WORDS)
+
+
+@virtual
+async def test_what_came_first_while_the_clock_was_behind_is_looked_for_also_once_it_is_right(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    number = ticket(world, ["once."])
+    on_desk(world, FaultKind.HANG_AFTER, path="*/notes", seconds=20.0)
+    await world.start()
+    await until(world, lambda: said(world, ["once."]), step_s=0.05)
+    await world.kill()
+    world.lose_ledger()
+    world.clock.skew_s = -5 * DAY_S
+    on_desk(world, FaultKind.STATUS, method="GET", path="*/notes", status=500)
+    await world.start()
+    await until(world, lambda: state(world, sent(world, number)[1]) == "retry_later")
+    world.clock.skew_s = 0.0
+    await world.quiet()
+    await world.kill()
+    assert said(world, ["once."]) == ["once."]

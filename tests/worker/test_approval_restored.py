@@ -325,12 +325,16 @@ def message_of(world: ChangeWorld, transaction_type: str) -> str:
 
 
 @EDITIONS
+@pytest.mark.parametrize("when", ["after the decision went out", "as it was taken"])
 def test_a_request_that_came_too_late_is_known_too_when_it_is_sent_again_after_the_loss(
-    tmp_path: Path, edition: Edition
+    tmp_path: Path, edition: Edition, when: str
 ) -> None:
     async def story(world: ChangeWorld) -> None:
         number = await asked(world)
-        await world.reject(number, "not in December")
+        if when == "as it was taken":
+            world.desk.people.reject(world.change().number, "not in December")
+        else:
+            await world.reject(number, "not in December")
         world.ensono.scenario.approval_request(number, approver_email=SECOND)
         late = message_of(world, "Approval Request")
         await world.settled()

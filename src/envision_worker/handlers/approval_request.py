@@ -38,7 +38,8 @@ async def apply(work: Work, transaction: ApprovalRequest) -> Applied | DeadLette
     of_round = [record for record in records if record.round == found.link.generation]
     decided = next((record for record in of_round if record.status in _OVER), None)
     if decided is not None:  # Ensono considers no decision after the first
-        await _tell_too_late(work, found, transaction.approval, decided)
+        who = decided.decided_by[0] or decided.decided_by[1]
+        await _tell_too_late(work, found, transaction.approval, f"was {decided.status.value} by {who}")
         await _keep(work, found, transaction.approval, (), "", ApprovalStatus.SUPERSEDED)
         return Applied()
     return await _ask(work, found, transaction.approval, of_round)
@@ -65,6 +66,7 @@ async def _ask(
     )
     asked, not_asked = await ask_for(asking, settings, approval.approver_email, of_round)
     if asked.decided and of_round:  # on the desk, just now; the next look there makes this one void, too
+        await _tell_too_late(work, found, approval, "has just been decided")
         await _keep(work, found, approval, (), asked.level_id, ApprovalStatus.WAITING)
         return Applied()
     if not asked.approvers:
@@ -84,10 +86,10 @@ async def _ask(
     return Applied()
 
 
-async def _tell_too_late(work: Work, found: Counterpart, approval: Approval, decided: ApprovalRecord) -> None:
+async def _tell_too_late(work: Work, found: Counterpart, approval: Approval, why: str) -> None:
     lines = [
         f"{approval.approver_name} <{approval.approver_email}> is asked by Ensono, too, but nobody is asked here:",
-        f"this change was {decided.status.value} by {decided.decided_by[0] or decided.decided_by[1]}.",
+        f"this change {why}.",
         f"Ensono approval {approval.id}",
     ]
     await add_remark(work, found.ticket.ref, TITLE, lines, key=f"approval:{approval.id}")

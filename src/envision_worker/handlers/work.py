@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Protocol, Self
 from zoneinfo import ZoneInfo
 
@@ -116,6 +117,8 @@ class Work:
     turn: Turn = field(default_factory=Turn)
     bearing: frozenset[str] | None = None
     """Ids on the desk that bear the ticket's number, where they were looked for."""
+    first_received: float = inf
+    """When the message first came, by our clock of then, epoch seconds."""
     said_before: bool = False
     """Whether the same body was applied already under another MessageId."""
     adopted: bool = False
@@ -139,10 +142,12 @@ class Work:
     def is_from_before(self) -> bool:
         """Whether it was sent before this ledger was made, as far as clocks can tell.
 
-        Where it seems to come from the future, our clock is behind, and nothing can be told from when the ledger was made.
+        Where it seems to come from the future, or seemed so when it first came, our clock is behind, or was, and nothing can be told
+        from when the ledger was made.
         """
         sent = self.transaction.sent.timestamp()
-        return not self.peers.settings.born + CLOCKS_APART_S <= sent <= self.now() + CLOCKS_APART_S
+        by_then = min(self.now(), self.first_received)
+        return not self.peers.settings.born + CLOCKS_APART_S <= sent <= by_then + CLOCKS_APART_S
 
     def saw(self, ticket: DeskTicket) -> None:
         """The ticket's next message in this read, if it comes soon, may take it that its counterpart still stands so."""

@@ -143,7 +143,15 @@ class Deliveries:
             message_id=kept.message_id,
         )
         seen, turn.seen = turn.seen, None
-        return Work(transaction, peers, effects, turn, seen=seen, said_before=said_before)
+        return Work(
+            transaction,
+            peers,
+            effects,
+            turn,
+            first_received=kept.first_received,
+            said_before=said_before,
+            seen=seen,
+        )
 
     def _unless_used_up(self, kept: Kept, outcome: Outcome) -> Outcome:
         """What could not be done in the last receive becomes a dead letter, and a dead letter stays one until it goes through."""
