@@ -14,6 +14,8 @@ from simulation.traffic import Known
 from worlds.simulated import World
 
 OUTCOMES = {"approve": "Approved", "reject": "Rejected"}
+MOVES = frozenset({"Create", "Update", "Closure", "Redraft"})
+"""What carries a change's state."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,14 @@ class Board:
             self._one_for_each_round(record, told)
             self._none_of_an_ended_round(record, told)
             self._nobody_is_asked_in_vain(record, changes)
-        self._reached_ensono(record, changes)
+        if not (self._past.lost_ledger_at and self._state_came_again(ticket)):
+            self._reached_ensono(record, changes)
+
+    def _state_came_again(self, ticket: str) -> bool:
+        """Whether Ensono sent a state of this change twice: for a ledger that is new the second is another round, which ends the last one."""
+        first = set(self._known.resent.values())
+        sent = (each for each in self._world.ensono.scenario.announcer.announced if each.message_id in first)
+        return any(each.ticket == ticket and each.transaction_type in MOVES for each in sent)
 
     def _was_made_at_the_desk(self, record: Ticket, told: Iterable[Told], changes: Sequence[str]) -> None:
         """P3: somebody at the desk decided so before, and said what Ensono is told.
