@@ -1,5 +1,6 @@
 """Approval Request: the right people are asked on the desk, once, and what was asked stands there."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -284,5 +285,32 @@ def test_a_level_with_the_desks_own_name_for_levels_is_none_of_ours(tmp_path: Pa
         world.ensono.scenario.approval_request(number, approver_email=CAB)
         await world.settled()
         assert len(world.levels(change)) == 2
+
+    lived(tmp_path, story)
+
+
+@pytest.mark.parametrize("when", ["after the decision went out", "as it was taken"])
+def test_a_request_that_comes_too_late_for_a_change_that_takes_no_notes_any_more_is_applied(
+    tmp_path: Path, when: str
+) -> None:
+    async def story(world: ChangeWorld) -> None:
+        number = world.ensono.scenario.change_create(approvers=[("Carla", CAB)])
+        await world.settled()
+        if when == "as it was taken":
+            world.desk.people.reject(world.change().number, "not in December")
+        else:
+            await world.reject(number, "not in December")
+        refusal = {
+            "status_code": 4000,
+            "status": "failed",
+            "messages": [{"status_code": 4001, "message": "It is closed"}],
+        }
+        body = json.dumps({"response_status": refusal}).encode()
+        world.desk.faults.add(Fault(FaultKind.STATUS, "POST", "*/notes", times=None, status=400, body=body))
+        world.ensono.scenario.approval_request(number, approver_email=SECOND)
+        await world.settled()
+        assert world.events("dead_letter_kept") == []
+        assert [each["fields"] for each in world.events("field_dropped")][-1] == ["note"]
+        assert world.asked(world.change()) == [CAB]
 
     lived(tmp_path, story)

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from envision_worker.ensono.fields import MalformedMessage
 from envision_worker.ensono.messages import Approval, ApprovalRequest
+from envision_worker.errors import Refused
 from envision_worker.handlers.approval_levels import Asking, ask_for
 from envision_worker.handlers.approval_notes import TITLE, note_lines
+from envision_worker.handlers.change_state import WORKFLOW_SAYS_NO
 from envision_worker.handlers.counterpart import counterpart
 from envision_worker.handlers.said_before import asked_before
 from envision_worker.handlers.values import GONE_STATES, is_status
@@ -92,7 +94,14 @@ async def _tell_too_late(work: Work, found: Counterpart, approval: Approval, why
         f"this change {why}.",
         f"Ensono approval {approval.id}",
     ]
-    await add_remark(work, found.ticket.ref, TITLE, lines, key=f"approval:{approval.id}")
+    try:
+        await add_remark(work, found.ticket.ref, TITLE, lines, key=f"approval:{approval.id}")
+    except (
+        Refused
+    ) as exc:  # the decision may have ended the change, and one that has ended refuse notes: then the log has to do
+        if exc.why not in WORKFLOW_SAYS_NO:
+            raise
+        work.peers.facts.field_dropped(ticket=work.transaction.ticket, fields=["note"], detail=f"{TITLE}: {exc.detail}")
 
 
 async def _keep(

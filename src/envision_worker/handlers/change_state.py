@@ -20,7 +20,8 @@ from envision_worker.outcome import Applied
 CLOSED = "closed"
 _ASSESS = "assess"
 _LATER_STATES = frozenset({"authorize", "scheduled", "implement", "review", "closed"})
-_WORKFLOW_SAYS_NO = frozenset({RefusedFor.FIELDS, RefusedFor.OTHER, RefusedFor.CLOSED})
+WORKFLOW_SAYS_NO = frozenset({RefusedFor.FIELDS, RefusedFor.OTHER, RefusedFor.CLOSED})
+"""How a desk refuses what a change's stage does not allow, notes on one that has ended included."""
 _ENDED = frozenset({Life.CLOSED, Life.CANCELLED})
 
 
@@ -70,7 +71,7 @@ async def _send_cancel(work: Work, found: Counterpart, state: str) -> None:
             lambda: work.peers.desk.cancel_change(ref, comment=comment),
         )
     except Refused as exc:
-        has_ended = exc.why is RefusedFor.ALREADY or (found.ticket.life is Life.CLOSED and exc.why in _WORKFLOW_SAYS_NO)
+        has_ended = exc.why is RefusedFor.ALREADY or (found.ticket.life is Life.CLOSED and exc.why in WORKFLOW_SAYS_NO)
         if not has_ended:
             raise
         await _say_on_ended(work, found, comment, [f"It had ended here before: {found.ticket.status}"], key="cancel")
@@ -142,7 +143,7 @@ async def _walk(work: Work, found: Counterpart, state: str, steps: Sequence[Chan
         try:
             await work.effects.set(f"{work.transaction.message_id}:state:{ref.id}:{number}", f"state {state}", take)
         except Refused as exc:
-            if exc.why not in _WORKFLOW_SAYS_NO:
+            if exc.why not in WORKFLOW_SAYS_NO:
                 raise
             return " / ".join(name for name in (step.stage, step.status) if name)
     return ""
@@ -205,7 +206,7 @@ async def _say_on_ended(work: Work, found: Counterpart, title: str, lines: Seque
     try:
         await add_remark(work, found.ticket.ref, title, lines, key=key)
     except Refused as exc:
-        if found.ticket.life not in _ENDED or exc.why not in _WORKFLOW_SAYS_NO:
+        if found.ticket.life not in _ENDED or exc.why not in WORKFLOW_SAYS_NO:
             raise
         work.peers.facts.field_dropped(ticket=work.transaction.ticket, fields=["note"], detail=f"{title}: {exc.detail}")
 

@@ -30,15 +30,15 @@ class LockFile:
             file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as exc:
             raise LedgerUnavailable(f"{self.path}: {exc.strerror}") from exc
-        said = os.read(file, _BYTES).decode("ascii", "replace")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
+            said = _said(file)
             os.close(file)
             holder = said.partition("\n")[0].strip() or "unknown"
             raise LedgerHeld(f"{self.path}: another process holds the ledger: pid {holder}") from exc
         self._file = file
-        self.note(ledger_failed=_LEDGER_FAILED in said)
+        self.note(ledger_failed=_LEDGER_FAILED in _said(file))  # read under the lock: nobody writes it any more
 
     def note(self, *, ledger_failed: bool) -> None:
         """Leave word for the next process; written over what stands there, which needs no room on a full disk."""
@@ -54,3 +54,7 @@ class LockFile:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _said(file: int) -> str:
+    return os.pread(file, _BYTES, 0).decode("ascii", "replace")
